@@ -206,7 +206,7 @@ def _hands(fleet: Fleet, clock: FastTime) -> RolloutServices:
         now=clock.now,
         patience=fleet.clients.patience,
         progress=quiet,
-        rest=POLL,
+        poll_interval=POLL,
         limit=LIMIT,
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from imagebake.cli.commands.generate import producers
 from imagebake.kernel.settings import Settings
 from imagebake.kernel.templating import Templates
-from imagebake.lock import locking as locks
+from imagebake.lock import locking
 from imagebake.pipelines.workflows import WorkflowSettings, check_workflows, render_workflows
 from imagebake.spec.load import load_all
 
@@ -38,7 +38,7 @@ def test_every_shipped_spec_has_a_fresh_lock(project: Path) -> None:
 
     assert {"debian-12-base", "debian-12-runner", "debian-13-base"} <= set(specs)
     for name, spec in specs.items():
-        locks.check_lock(spec, locks.load_lock(project / "image_specs" / f"{name}.lock.json"))
+        locking.check_lock(spec, locking.load_lock(project / "image_specs" / f"{name}.lock.json"))
 
 
 def test_no_lock_names_an_address_that_its_spec_does_not(project: Path) -> None:

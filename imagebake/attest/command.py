@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from imagebake.attest.attestations import open_attestor, signing_key
 from imagebake.attest.provenance import ENVELOPE, PROVENANCE, SBOM
 from imagebake.attest.signatures import PublicKey, load_public_keys
-from imagebake.attest.verify import Claims
+from imagebake.attest.verify import RecordedAttestations
 from imagebake.attest.verify import verify as verify_version
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Context, open_context
@@ -78,7 +78,7 @@ def verify(
         found = find_version(context, spec, wanted, session)
         subject = f"{spec.name}@{found.version}"
         attestor = open_attestor(context, found, session)
-        claims = Claims(
+        claims = RecordedAttestations(
             subject=subject,
             version=found,
             baked=attestor.baked(),

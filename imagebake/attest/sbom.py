@@ -116,7 +116,7 @@ def _packages(baked: BakedVersion, packages: Sequence[InstalledPackage]) -> Iter
 
 def _files(baked: BakedVersion) -> Iterator[Component]:
     """Yield the zips of extensions and agents, and the pinned files."""
-    for file, owner in baked.brought():
+    for file, owner in baked.files_with_origin():
         kind, name, purl, properties = _named(file, owner)
         yield Component(
             type=kind,

@@ -157,7 +157,7 @@ MANIFEST = "/etc/imagebake/manifest.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claims:
+class RecordedAttestations:
     """The attestations of *version*: its bake's records, and *kept*, which reads the others.
 
     One of the keys in *trusted* must have signed; without any, no signature is required.
@@ -170,7 +170,7 @@ class Claims:
     trusted: tuple[PublicKey, ...] = ()
 
 
-def verify(claims: Claims, stream: IO[bytes]) -> VersionVerification:
+def verify(claims: RecordedAttestations, stream: IO[bytes]) -> VersionVerification:
     """Check the image, a tar of its root file system, against all its attestations.
 
     Raises `ValidationFailed` if the image cannot be read; problems raise nothing.
@@ -211,13 +211,13 @@ class _Hashing:
         return self.state.hexdigest()
 
 
-def _content(claims: Claims, found: str) -> Check:
+def _content(claims: RecordedAttestations, found: str) -> Check:
     recorded = claims.baked.manifest.content_sha256
     wrong = [f"the content is sha256:{found}, the manifest says sha256:{recorded}"]
     return Check("content", f"sha256:{found[:SHORT]}", tuple(wrong if found != recorded else ()))
 
 
-def _bake(claims: Claims) -> Check:
+def _bake(claims: RecordedAttestations) -> Check:
     """Check that plan, manifest and tags are about one bake."""
     plan, manifest, tags = claims.baked.plan, claims.baked.manifest, claims.version.tags
     wrong = [
@@ -235,7 +235,7 @@ def _bake(claims: Claims) -> Check:
     return Check("bake", "plan, manifest and tags agree on spec, lock and scripts", tuple(wrong))
 
 
-def _manifest(claims: Claims, contents: Contents) -> Check:
+def _manifest(claims: RecordedAttestations, contents: Contents) -> Check:
     """Check the manifest in the image, and its packages and files."""
     text = contents.text(MANIFEST)
     recorded = claims.baked.manifest.contents
@@ -263,7 +263,7 @@ def _manifest(claims: Claims, contents: Contents) -> Check:
     return Check("manifest", f"{counted} are in the image as they were locked", tuple(wrong))
 
 
-def _sbom(claims: Claims, contents: Contents) -> Check:
+def _sbom(claims: RecordedAttestations, contents: Contents) -> Check:
     """Check the stored SBOM against one made anew from the image."""
     kept = _read(claims.kept(SBOM))
     if kept is None:
@@ -277,7 +277,7 @@ def _sbom(claims: Claims, contents: Contents) -> Check:
     return Check("SBOM", f"{len(found)} components, made anew from the image", tuple(wrong))
 
 
-def _provenance(claims: Claims, content_sha256: str) -> Check:
+def _provenance(claims: RecordedAttestations, content_sha256: str) -> Check:
     statement = _read(claims.kept(PROVENANCE))
     if statement is None:
         return Check("provenance", PROVENANCE, (f"there is no {PROVENANCE} that can be read",))
@@ -304,7 +304,7 @@ def _provenance(claims: Claims, content_sha256: str) -> Check:
     return Check("provenance", seen, tuple(wrong))
 
 
-def _signature(claims: Claims) -> Check:
+def _signature(claims: RecordedAttestations) -> Check:
     content = claims.kept(ENVELOPE)
     if not claims.trusted:
         seen = "not checked: no key is trusted" if content else "none, and no key demands one"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from imagebake.audit import findings as rules
+from imagebake.audit import findings
 from imagebake.audit.findings import DependencyRule, RuntimeDependency, UnresolvedPlace
 from imagebake.audit.languages.functions import base64_decode
 from imagebake.audit.languages.nodes import (
@@ -167,7 +167,7 @@ def _extension(
     instead, identity = replacement(publishers[0] if publishers else "", types[0] if types else "")
     owner = f"the {found.machine} {_display_name(found.name)}".rstrip()
     finding = _FindingBuilder(found, f"{publisher}.{kind}" if publisher else kind)
-    outage = rules.EXTENSION.outage
+    outage = findings.EXTENSION.outage
     # Of a scale set it was the added instances that came up and never became ready.
     if found.machine == SCALE_SET:
         outage = outage.replace("machines were created", "every instance that was added came up")
@@ -175,7 +175,7 @@ def _extension(
         outage += "; on 3 February the token that it needs was missing for 5 h 57 min"
     if found.context.policy:
         yield finding(
-            rules.EXTENSION,
+            findings.EXTENSION,
             found,
             f"a policy brings {kind} to machines",
             outage="machines were created; the policy's own deployments failed",
@@ -185,7 +185,7 @@ def _extension(
     else:
         where = _circumstances(found)
         message = f"{owner} waits for {kind}{where}"
-        yield finding(rules.EXTENSION, found, message, outage=outage, instead=instead)
+        yield finding(findings.EXTENSION, found, message, outage=outage, instead=instead)
     if not types:
         why = found.type.why if isinstance(found.type, UnknownValue) else "it is not written out"
         yield _unresolved(found, f"the type of an extension on {owner}", why)
@@ -253,21 +253,25 @@ def _unpinned(
     pinned = f"write {words[0]}, and the version with all of its numbers"
     if found.minor is None:
         if found.minor_absent:
-            yield finding(rules.MINOR, found, f"{kind} may move: unsaid means yes", instead=pinned)
+            yield finding(
+                findings.MINOR, found, f"{kind} may move: unsaid means yes", instead=pinned
+            )
     elif True in map(as_bool, options_of(found.minor)):
-        yield finding(rules.MINOR, found.minor, f"{kind} takes any newer minor", instead=pinned)
+        yield finding(findings.MINOR, found.minor, f"{kind} takes any newer minor", instead=pinned)
     elif as_bool(found.minor) is None:
         yield from _unresolved_value(found.minor, f"whether {kind} takes newer minors")
     off = f"write {words[1]}; move it with the image"
     if found.automatic is None:
         if found.automatic_absent == "on":
             message = f"{kind} upgrades itself: unsaid means yes from API 2025-04-01 on"
-            yield finding(rules.AUTOMATIC, found, message, instead=off)
+            yield finding(findings.AUTOMATIC, found, message, instead=off)
         elif found.automatic_absent == "unspecified":
             message = f"nothing keeps {kind} from upgrading itself from API 2025-04-01 on"
-            yield finding(rules.AUTOMATIC, found, message, instead=off, severity=Severity.WARNING)
+            yield finding(
+                findings.AUTOMATIC, found, message, instead=off, severity=Severity.WARNING
+            )
     elif True in map(as_bool, options_of(found.automatic)):
-        yield finding(rules.AUTOMATIC, found.automatic, f"{kind} upgrades itself", instead=off)
+        yield finding(findings.AUTOMATIC, found.automatic, f"{kind} upgrades itself", instead=off)
     elif as_bool(found.automatic) is None:
         yield from _unresolved_value(found.automatic, f"whether {kind} upgrades itself")
     yield from _version(found, kind, finding)
@@ -282,7 +286,7 @@ def _version(
             yield from _unresolved_value(option, f"the version of {kind}")
         elif not HANDLER.fullmatch(text):
             yield finding(
-                rules.INEXACT,
+                findings.INEXACT,
                 option,
                 f"{text!r} of {kind} is only the beginning of a version",
                 instead="write the version with all of its numbers, such as 2.1.10.0",
@@ -322,7 +326,7 @@ def _addresses(
                 if address:
                     named = display_text(address[:_EXCERPT_LENGTH])
                     yield finding(
-                        rules.FILES,
+                        findings.FILES,
                         item,
                         f"{kind} fetches {named}{_moving_branch(address)}",
                         instead="pin the file by its sha256, and bake it",
@@ -343,7 +347,7 @@ def _commands(
             for line in decode_start_script(text).splitlines() if text else ():
                 if program := find_download(line):
                     yield finding(
-                        rules.COMMAND,
+                        findings.COMMAND,
                         option,
                         f"{kind} runs a command that downloads with {program}",
                         instead="pin what it fetches, and bake it",
@@ -363,7 +367,7 @@ def _start_script(found: DiscoveredStartScript) -> Iterator[RuntimeDependency | 
             continue
         for line, what in find_start_downloads(decode_start_script(text or "")):
             yield finding(
-                rules.START,
+                findings.START,
                 option,
                 f"the {found.kind} of {found.machine} {found.name}: {what}",
                 instead="pin it and bake it; leave to the first start what differs by machine",
@@ -389,7 +393,7 @@ def _image(found: DiscoveredImage) -> Iterator[RuntimeDependency | UnresolvedPla
     if moving:
         owner = f"{found.machine} {_display_name(found.name)}".rstrip()
         yield finding(
-            rules.LATEST, found, f"{owner} is made from the latest {shown_as}", instead=pin
+            findings.LATEST, found, f"{owner} is made from the latest {shown_as}", instead=pin
         )
     elif isinstance(found.version, UnknownValue):
         yield _unresolved(found.version, f"the version of {shown_as}", found.version.why)
@@ -406,5 +410,5 @@ def _image(found: DiscoveredImage) -> Iterator[RuntimeDependency | UnresolvedPla
         if match and (version is None or version.lower() == "latest"):
             message = f"{found.machine} {found.name} is made from the newest version of an image"
             yield finding(
-                rules.LATEST, option, message, instead="name the version: …/versions/1.2.3"
+                findings.LATEST, option, message, instead="name the version: …/versions/1.2.3"
             )

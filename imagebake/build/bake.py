@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from imagebake.azure.client.clients import Clients
-from imagebake.azure.client.errors import Unanswered
+from imagebake.azure.client.errors import OutcomeUnknown
 from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.error_catalog.lookup import known_error
 from imagebake.azure.image_builder.image_templates import ImageTemplates
@@ -143,7 +143,9 @@ def bake(
         # Another bake may have finished the version while this one waited for the lock.
         if not force and (there := work.find(force=False)):
             return there
-        return work.record(work.run_template(work.new_template()), made=True)
+        template = work.prepare_template()
+        version = work.build_version(template)
+        return work.record(version, made=True)
 
 
 def resume(
@@ -168,7 +170,7 @@ def resume(
             if not _died_here(error):
                 raise
             services.progress.note("the build died with the process that ran it: starting it again")
-            version = work.run_template(work.new_template())
+            version = work.build_version(work.prepare_template())
         return work.record(version, made=True)
 
 
@@ -217,7 +219,7 @@ class ImageBuild:
         """The image templates in the gallery's resource group."""
         return ImageTemplates(
             self.services.cloud,
-            is_free=lambda target: self.product.at(target) is None,
+            is_free=lambda target: self.product.get(target) is None,
             note=self.services.progress.note,
         )
 
@@ -272,7 +274,7 @@ class ImageBuild:
             for bundle in self.plan.bundles:
                 self.services.mirror.bundle(bundle)
         self.services.ship(self.plan)
-        self.services.bases.offer(self.plan)
+        self.services.bases.register(self.plan)
 
     def prepare(self) -> None:
         """Ensure that the gallery and the image definition exist."""
@@ -280,8 +282,11 @@ class ImageBuild:
             self.gallery.ensure()
             self.gallery.ensure_definition(self.plan.spec.gallery)
 
-    def new_template(self) -> AbstractContextManager[Run]:
-        """Prepare mirror and gallery, and return the template of a new version to be run."""
+    def prepare_template(self) -> AbstractContextManager[Run]:
+        """Prepare mirror and gallery, and render and check the template of a new version.
+
+        The template is not in Azure yet: entering the context manager sends the PUT.
+        """
         self.mirror()
         self.prepare()
         # A version number is never reused, not even that of a failed version.
@@ -292,8 +297,8 @@ class ImageBuild:
         templates.check(body)
         return templates.template(self.plan.template_name, body)
 
-    def run_template(self, template: AbstractContextManager[Run]) -> GalleryVersion:
-        """Run *template* and return its version; after a failure neither of them remains."""
+    def build_version(self, template: AbstractContextManager[Run]) -> GalleryVersion:
+        """Create and run *template*, and return its version; a failure deletes both of them."""
         run: Run | None = None
         try:
             with template as run:
@@ -325,7 +330,7 @@ class ImageBuild:
         except BakeFailed as error:
             # Image Builder fails a run that replicates for longer than it may last, although the
             # gallery goes on replicating and the version will be complete.
-            late = self.product.late(run.target, error)
+            late = self.product.still_replicating_after(run.target, error)
             if late is None:
                 error.hint = error.hint and error.hint.replace("IMAGE", note.image)
                 raise
@@ -352,7 +357,7 @@ class ImageBuild:
         """
         failed = isinstance(error, BakeFailed)
         # Without an answer the run may well be going on; deleting its target would break it.
-        if run is None or isinstance(error, Unanswered):
+        if run is None or isinstance(error, OutcomeUnknown):
             return
         if failed or not (run.adopted or self.built):
             self.product.undo(run.target)
@@ -413,14 +418,14 @@ class ImageBuild:
 
     def pick_up(self, note: RunNote) -> GalleryVersion:
         """Return the version of a run that another process started, or was about to start."""
-        there = self.product.at(note.target)
+        there = self.product.get(note.target)
         if there and there.healthy and there.bake_key == self.plan.bake_key:
             self.templates.delete(note.template, cancel=False)
             return self.replicate(there)
         if self.templates.exists(note.template):
-            return self.run_template(self.templates.adopted(note.template, note.target))
+            return self.build_version(self.templates.adopted(note.template, note.target))
         # The template is gone but its version is still replicating.
-        if late := self.product.coming():
+        if late := self.product.replicating():
             return self.replicate(late)
         error = self._vanished(note)
         self.services.notes.end(note.with_changes(state=error.run_state, message=error.message))

@@ -14,10 +14,8 @@ from typing import Any
 from imagebake.azure.blob.uploads import UploadPlan
 from imagebake.azure.model.manifest import BakeResult
 from imagebake.azure.model.run_note import RunNote
-from imagebake.build import run_notes as resuming
+from imagebake.build import bake, run_notes
 from imagebake.build.bake import BuildServices
-from imagebake.build.bake import bake as bake_plan
-from imagebake.build.bake import resume as resume_run
 from imagebake.build.journal import BakeJournal
 from imagebake.build.plan import plan_bake
 from imagebake.build.preconditions import refuse_windows
@@ -25,12 +23,11 @@ from imagebake.build.render.files import rendering_identity
 from imagebake.build.render.image_template import render_image_template
 from imagebake.kernel.context import Context
 from imagebake.kernel.progress import Progress
-from imagebake.lock import artifact_sources
-from imagebake.lock import locking as locks
+from imagebake.lock import artifact_sources, locking
 from imagebake.lock.selection import fresh_lock, templates
 from imagebake.mirror import remote
 from imagebake.mirror.local import ArtifactsGone, Mirror
-from imagebake.mirror.remote import shipment
+from imagebake.mirror.remote import upload_plan_for
 from imagebake.session.session import CloudSession, MirrorOpener
 from imagebake.spec.catalogue.components import CATALOGUE, packages_on
 from imagebake.spec.lock import Bundle, Lock
@@ -57,19 +54,19 @@ def bake_image(
             session.cloud.sign_in()
     lock = fresh_lock(context, spec)
     plan = plan_image(context, spec, lock)
-    resuming.report_other_runs(context, spec.name, plan.template_name)
+    run_notes.report_other_runs(context, spec.name, plan.template_name)
     with open_journal(context).bake(spec.name, _facts(plan, lock.sha256, session)) as entry:
         while True:
             try:
                 refuse_windows(context, spec)
                 services = _services(context, session, plan.lock)
-                result = bake_plan(
+                result = bake.bake(
                     plan, session.destination, now=context.now, force=force, services=services
                 )
                 break
             except ArtifactsGone as error:
                 if locked:
-                    raise locks.refuse_to_heal(lock, error.gone) from error
+                    raise locking.refuse_to_heal(lock, error.gone) from error
                 lock = _heal(context, spec, lock, error)
                 plan = plan_image(context, spec, lock)
         _record(entry, result)
@@ -78,10 +75,10 @@ def bake_image(
 
 def resume_image(context: Context, note: RunNote, session: CloudSession) -> BakeResult:
     """Follow the run of *note* to its end, and record it in the journal as a bake."""
-    plan = resuming.require_plan(note)
+    plan = run_notes.require_plan(note)
     with open_journal(context).bake(note.image, _facts(plan, plan.lock_sha256, session)) as entry:
         services = _services(context, session, plan.lock)
-        result = resume_run(note, plan, session.destination, now=context.now, services=services)
+        result = bake.resume(note, plan, session.destination, now=context.now, services=services)
         _record(entry, result)
     return result
 
@@ -99,7 +96,7 @@ def bake_from_plan(
     """Bake *plan*; raises `ArtifactsGone` where the archive lacks a locked package."""
     refuse_windows(context, plan.spec)
     services = _services(context, session, plan.lock)
-    return bake_plan(plan, session.destination, now=context.now, force=force, services=services)
+    return bake.bake(plan, session.destination, now=context.now, force=force, services=services)
 
 
 def _facts(plan: BakePlan, lock_sha256: str, session: CloudSession) -> dict[str, str | None]:
@@ -122,7 +119,7 @@ def _heal(context: Context, spec: ImageSpec, lock: Lock, error: ArtifactsGone) -
     """Write a lock with the versions that the archive offers now, and report the moves."""
     context.progress.note(f"{error.message}: locking {spec.name} again")
     archives = artifact_sources.find_machine_archives(context)
-    healed, moves = locks.heal(
+    healed, moves = locking.heal(
         spec,
         lock,
         error.gone,
@@ -133,7 +130,7 @@ def _heal(context: Context, spec: ImageSpec, lock: Lock, error: ArtifactsGone) -
         progress=context.progress,
     )
     path = context.workspace.lock_path(spec.name)
-    locks.write_lock(path, healed)
+    locking.write_lock(path, healed)
     for move in moves:
         context.progress.note(f"  {move}")
     context.progress.note(f"wrote {context.workspace.shown(path)}: have it reviewed")
@@ -151,19 +148,19 @@ def _services(context: Context, session: CloudSession, lock: Lock) -> BuildServi
         render=functools.partial(render_image_template, templates=templates(context)),
         content=session.images.content,
         keep_log=session.logs.keep,
-        notes=resuming.run_notes(context),
+        notes=run_notes.run_notes(context),
         locks=context.workspace.state / "locks",
         clock=time.monotonic,
         progress=context.progress,
     )
 
 
-def build_shipment(mirror: Mirror, lock: Lock) -> UploadPlan:
+def build_upload_plan(mirror: Mirror, lock: Lock) -> UploadPlan:
     """List the files that an Azure build of *lock* fetches from the mirror.
 
     The base image is not among them: the marketplace has it.
     """
-    return shipment(mirror, [Bundle(step.packages) for step in lock.customizing], lock.loose)
+    return upload_plan_for(mirror, [Bundle(step.packages) for step in lock.customizing], lock.loose)
 
 
 def push_artifacts(
@@ -172,5 +169,5 @@ def push_artifacts(
     """Push the files that the build of *plan* fetches to the remote mirror, if there is one."""
     if remote_mirror:
         with remote_mirror() as container:
-            files = build_shipment(mirror, plan.lock)
+            files = build_upload_plan(mirror, plan.lock)
             remote.push(files, container=container, progress=progress)

@@ -10,7 +10,7 @@ from imagebake.lab.faults import IdentityState, StoreState
 STORE, IDENTITY, REGION, OVER = "store", "identity", "region", "over"
 
 
-_SERVICES = {
+OUTAGES = {
     STORE: ("Extension packages cannot be read", "Virtual Machines"),
     IDENTITY: ("Tokens are late", "Managed Identities for Azure Resources"),
     REGION: ("A region does not answer", "Virtual Machines"),
@@ -29,7 +29,7 @@ def with_outage(
     }[what]
     if not announced:
         return after
-    title, service = _SERVICES[what]
+    title, service = OUTAGES[what]
     incident = ServiceHealthEvent(title=title, regions=(region or "Global",), services=(service,))
     others = tuple(incident for incident in after.incidents if incident.title != title)
     return replace(after, incidents=(*others, incident))

@@ -65,7 +65,7 @@ class LocalBases:
 
     marketplace: BaseMarketplace
 
-    def offer(self, plan: BakePlan) -> None:
+    def register(self, plan: BakePlan) -> None:
         """Offer the base of *plan*; offering the same base again changes nothing."""
         if (
             plan.spec.local is None or plan.lock.suite is None
@@ -78,7 +78,7 @@ class LocalBases:
             packages=tuple(f"{package.name}={package.version}" for package in base.packages),
             bundle=Bundle(base.packages).digest,
         )
-        self.marketplace.offer(template_source(plan), recipe)
+        self.marketplace.register(template_source(plan), recipe)
 
 
 def template_source(plan: BakePlan) -> dict[str, str]:

@@ -9,8 +9,7 @@ from imagebake.kernel.context import Context, ensure_programs, open_context
 from imagebake.kernel.errors import LockError
 from imagebake.kernel.flags import EVERY, IMAGE, JSON, Flag, Word
 from imagebake.kernel.host import system_packages
-from imagebake.lock import artifact_sources
-from imagebake.lock import locking as locks
+from imagebake.lock import artifact_sources, locking
 from imagebake.lock.selection import select_specs
 from imagebake.spec.catalogue.components import packages_on
 from imagebake.spec.lock import Lock
@@ -53,11 +52,11 @@ def lock_one(context: Context, spec: ImageSpec) -> tuple[Lock | None, Lock]:
     """Return the present lock of *spec*, if any, and the newly resolved one; write neither."""
     path = context.workspace.lock_path(spec.name)
     try:
-        before = locks.load_lock(path)
+        before = locking.load_lock(path)
     except LockError:
         before = None
     archives = artifact_sources.find_machine_archives(context)
-    after = locks.lock_image(
+    after = locking.lock_image(
         spec,
         components=packages_on(spec.distribution),
         previous=before,
@@ -71,8 +70,8 @@ def lock_one(context: Context, spec: ImageSpec) -> tuple[Lock | None, Lock]:
 
 def _outcome(context: Context, spec: ImageSpec, before: Lock | None, after: Lock) -> dict[str, Any]:
     path = context.workspace.lock_path(spec.name)
-    wrote = locks.write_lock(path, after)
-    moves = locks.package_moves(before, after) if before else ()
+    wrote = locking.write_lock(path, after)
+    moves = locking.package_moves(before, after) if before else ()
     return {
         "image": spec.name,
         "outcome": "unchanged" if not wrote else "locked again" if before else "locked",
@@ -87,7 +86,7 @@ def _check(context: Context, specs: tuple[ImageSpec, ...], *, as_json: bool) -> 
     stale: dict[str, str] = {}
     for spec in specs:
         try:
-            locks.check_lock(spec, locks.load_lock(context.workspace.lock_path(spec.name)))
+            locking.check_lock(spec, locking.load_lock(context.workspace.lock_path(spec.name)))
         except LockError as error:
             stale[spec.name] = error.message
     if as_json:

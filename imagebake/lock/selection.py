@@ -10,7 +10,7 @@ from pathlib import Path
 from imagebake.kernel.context import Context
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.templating import Templates
-from imagebake.lock import locking as locks
+from imagebake.lock import locking
 from imagebake.spec.load import load_all, load_spec, spec_names
 from imagebake.spec.lock import Lock
 from imagebake.spec.model.image_spec import ImageSpec
@@ -43,8 +43,8 @@ def find_spec(context: Context, image: str) -> ImageSpec:
 
 def fresh_lock(context: Context, spec: ImageSpec) -> Lock:
     """Load the lock of *spec*; raises `LockError` when it is missing or stale."""
-    lock = locks.load_lock(context.workspace.lock_path(spec.name))
-    locks.check_lock(spec, lock)
+    lock = locking.load_lock(context.workspace.lock_path(spec.name))
+    locking.check_lock(spec, lock)
     return lock
 
 

@@ -23,7 +23,7 @@ from imagebake.spec.lock import Artifact, Bundle, LockedPackage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verification:
+class LocalMirrorCheck:
     """The result of a verification.
 
     *wrong* blobs have been quarantined; *missing* ones are named by a bundle but absent;
@@ -41,7 +41,7 @@ class Verification:
         return not (self.wrong or self.missing or self.broken)
 
 
-def verify(store: DirectoryStore, folder: Path, *, step: Step) -> Verification:
+def verify(store: DirectoryStore, folder: Path, *, step: Step) -> LocalMirrorCheck:
     """Hash every blob of *store*, and compare the bundles in *folder* with the blobs."""
     blobs = list(store.blobs())
     wrong = []
@@ -64,7 +64,7 @@ def verify(store: DirectoryStore, folder: Path, *, step: Step) -> Verification:
         }
         for place in broken:
             shutil.rmtree(place)
-    return Verification(
+    return LocalMirrorCheck(
         checked=len(blobs),
         wrong=tuple(wrong),
         missing=tuple(sorted(missing.difference(wrong))),
@@ -166,7 +166,7 @@ class Mirror:
         """Return the directory of *bundle*, built when missing; its packages must be here."""
         return bundles.publish(bundle, self.bundles, self.store)
 
-    def verify(self, *, step: Step) -> Verification:
+    def verify(self, *, step: Step) -> LocalMirrorCheck:
         """Hash everything again; wrong blobs are quarantined, so that a bake fetches them anew."""
         return verify(self.store, self.bundles, step=step)
 

@@ -19,7 +19,7 @@ from imagebake.mirror.local import Mirror
 from imagebake.spec.lock import Bundle, LockedFile, LockedInstaller
 
 
-def shipment(
+def upload_plan_for(
     mirror: Mirror, parts: Iterable[Bundle], files: Iterable[LockedFile | LockedInstaller]
 ) -> UploadPlan:
     """Return the upload of the bundles *parts* and of *files*, all of which are in *mirror*.
@@ -88,18 +88,18 @@ class PushResult:
     sent: int
 
 
-def push(shipment: UploadPlan, *, container: BlobContainer, progress: Progress) -> PushResult:
-    """Upload *shipment* to *container*; the indexes follow only when all else is there.
+def push(plan: UploadPlan, *, container: BlobContainer, progress: Progress) -> PushResult:
+    """Upload *plan* to *container*; the indexes follow only when all else is there.
 
     Existing blobs are compared with their digests and never overwritten. Raises `ArtifactError`
     that names blobs with other content, before anything is sent where that can be known, and
     `CloudError` that names the missing blobs where writing is not allowed.
     """
-    with progress.step("Push the mirror", total=shipment.size, unit="B") as step:
+    with progress.step("Push the mirror", total=plan.size, unit="B") as step:
         upload = Upload(container=container, step=step)
-        missing = upload.missing(shipment.items)
+        missing = upload.missing(plan.items)
         _refuse(upload.wrong)
-        last = {parcel.name for parcel in shipment.indexes}
+        last = {parcel.name for parcel in plan.indexes}
         try:
             upload.fill(parcel for parcel in missing if parcel.name not in last)
             _refuse(upload.wrong)
@@ -108,7 +108,10 @@ def push(shipment: UploadPlan, *, container: BlobContainer, progress: Progress) 
             raise _with_missing(error, sorted(parcel.name for parcel in missing)) from error
         _refuse(upload.wrong)
     return PushResult(
-        files=len(shipment.items), new=len(missing), size=shipment.size, sent=upload.sent
+        files=len(plan.items),
+        new=len(missing),
+        size=plan.size,
+        sent=upload.sent,
     )
 
 
@@ -143,7 +146,7 @@ def _shortened(lines: list[str]) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inspection:
+class RemoteMirrorCheck:
     """The result of verifying a remote mirror.
 
     *wrong* maps names to problems; *missing* blobs are named by an existing index; *unfinished*
@@ -165,7 +168,7 @@ class Inspection:
         return not (self.wrong or self.missing or self.open)
 
 
-def inspect(container: BlobContainer, *, progress: Progress) -> Inspection:
+def inspect(container: BlobContainer, *, progress: Progress) -> RemoteMirrorCheck:
     """Read everything in *container*, and compare it with names, indexes and digests."""
     listed = container.listed()
     size = sum(blob.size for blob in listed.values())
@@ -174,7 +177,7 @@ def inspect(container: BlobContainer, *, progress: Progress) -> Inspection:
         reading.bundles()
         reading.files()
         indexes = [name for name in sorted(listed) if name.endswith(f"/{INDEX}")]
-        return Inspection(
+        return RemoteMirrorCheck(
             checked=reading.checked,
             size=size,
             wrong=reading.wrong,

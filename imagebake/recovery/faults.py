@@ -74,7 +74,7 @@ def _gallery_deleted(context: Context, spec: ImageSpec) -> None:
         names = (endpoint.resource_group, context.settings.gallery)
         at.session.cloud.ask("keep what is deleted", galleries.begin_update, *names, keep)
         for version in at.fleet.inventory(consumers=False).of(spec.gallery.definition):
-            at.fleet.guard(version.id, on=False)
+            at.fleet.set_deletion_block(version.id, on=False)
             at.fleet.delete(version.id)
 
 

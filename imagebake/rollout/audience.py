@@ -27,7 +27,7 @@ class ScaleSetMoves:
     failed: tuple[str, ...]
 
     @property
-    def done(self) -> bool:
+    def converged(self) -> bool:
         """Whether every scale set that can run the version does so."""
         return not self.actions and not self.due
 

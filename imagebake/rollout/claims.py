@@ -1,4 +1,4 @@
-"""Leases on an image, so that two commands never change its rollout at the same time.
+"""Claims on an image, so that two commands never change its rollout at the same time.
 
 A claim is a tag on the image definition. A claimant writes its own tag first and reads the
 others' afterwards, so of two claimants at least one sees the other. Both may withdraw; each
@@ -19,7 +19,7 @@ from imagebake.azure.model.gallery import TAG_CLAIM
 from imagebake.kernel.errors import CloudError, RolloutRefused
 from imagebake.kernel.host.process_identity import ProcessIdentity
 
-LEASE = dt.timedelta(minutes=10)
+CLAIM_DURATION = dt.timedelta(minutes=10)
 """Time after its last write for which others respect a claim."""
 SKEW = dt.timedelta(minutes=2)
 """Margin by which the owner considers it expired sooner: clocks differ, requests are slow."""
@@ -136,11 +136,13 @@ class Claim:
         self._written = None
 
     def _lasts(self, now: dt.datetime) -> bool:
-        return self._written is not None and now < self._written + LEASE - SKEW
+        return self._written is not None and now < self._written + CLAIM_DURATION - SKEW
 
     def _renew(self, before: dt.datetime) -> None:
         self._write()
-        if self.claimant.now() >= before + LEASE - SKEW:  # the write may have arrived too late
+        if (
+            self.claimant.now() >= before + CLAIM_DURATION - SKEW
+        ):  # the write may have arrived too late
             self._over = f"the claim for this {self.what} has expired"
 
     def _look(self, now: dt.datetime) -> None:
@@ -154,7 +156,7 @@ class Claim:
 
     def _write(self) -> None:
         now = self.claimant.now()
-        until = (now + LEASE).astimezone(dt.UTC)
+        until = (now + CLAIM_DURATION).astimezone(dt.UTC)
         value = f"{until:%Y-%m-%dT%H:%M:%SZ} {self.claimant.presence} {self.what}"
         # Set before the write: if its response is lost, the tag may exist all the same.
         self._written = now

@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from imagebake.azure.client.errors import Conflict, Unanswered
+from imagebake.azure.client.errors import Conflict, OutcomeUnknown
 from imagebake.azure.client.retry import RetryClock
 from imagebake.azure.compute.fleet import Fleet
 from imagebake.azure.compute.upgrades import UpgradeRequest, UpgradeRunner
@@ -61,7 +61,7 @@ class RolloutServices:
     now: Callable[[], dt.datetime]
     patience: RetryClock
     progress: Progress
-    rest: float
+    poll_interval: float
     limit: float
 
 
@@ -157,7 +157,7 @@ class _PlanExecution:
             case Unretire():
                 self._retry_write(lambda: fleet.set_end_of_life(subject, None))
             case BlockDeletion():
-                self._retry_write(lambda: fleet.guard(subject, action.on))
+                self._retry_write(lambda: fleet.set_deletion_block(subject, action.on))
             case Delete():
                 self._retry_write(lambda: fleet.delete(subject))
             case _:
@@ -180,7 +180,7 @@ class _PlanExecution:
         for attempt in itertools.count(1):
             try:
                 write()
-            except (Conflict, Unanswered):
+            except (Conflict, OutcomeUnknown):
                 # Another operation on the resource is running, or the response was lost and the
                 # write may have been applied. Every write here is idempotent.
                 if attempt == _ATTEMPTS:
@@ -216,7 +216,7 @@ class _PlanExecution:
                     hint="replication continues by itself; run the command again to wait for it",
                 )
             # Jitter, so that commands started together do not poll together.
-            patience.sleep(self.services.rest * (0.5 + patience.jitter()))
+            patience.sleep(self.services.poll_interval * (0.5 + patience.jitter()))
             self.services.hold()
 
     def _batch(self, batch: Sequence[Move | Upgrade], step: Step) -> None:
@@ -226,7 +226,7 @@ class _PlanExecution:
         upgrades = UpgradeRunner(
             sets=self.services.fleet,
             patience=self.services.patience,
-            rest=self.services.rest,
+            poll_interval=self.services.poll_interval,
             limit=self.services.limit,
             hold=self.services.hold,
         )

@@ -94,7 +94,7 @@ class RolloutContext:
     def claim(
         self, definition: str, what: str, *, wait: float, take_over: bool = False
     ) -> AbstractContextManager[Claim]:
-        """Hold the lease on an image while the context is open."""
+        """Hold the claim on an image while the context is open."""
         claimant = Claimant(
             presence=current_process(),
             new_id=functools.partial(secrets.token_hex, 6),
@@ -142,7 +142,7 @@ class RolloutContext:
             now=self.now,
             patience=self.session.cloud.patience,
             progress=self.context.progress,
-            rest=self.session.cloud.endpoint.polling_seconds,
+            poll_interval=self.session.cloud.endpoint.polling_seconds,
             limit=self.limit,
         )
 
@@ -180,7 +180,7 @@ def second_gallery(at: RolloutContext) -> RolloutContext:
 def claim_and_apply(
     at: RolloutContext, spec: ImageSpec, decide: Planner, request: RolloutRequest, *, wait: float
 ) -> None:
-    """Lock the image, compute and print the plan, apply it, and print the outcome."""
+    """Claim the image, compute and print the plan, apply it, and print the outcome."""
     at.require_definition(spec)
     claim = at.claim(at.definition(spec), request.verb, wait=wait, take_over=request.take_over)
     with claim as held:

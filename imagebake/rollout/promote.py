@@ -115,7 +115,7 @@ def promote_plan(
         promotion_obstacles(rings, candidate, target, heartbeats), candidate, target, now, override
     )
     if refusals:
-        return RolloutPlan(title=title, at=now, refusals=refusals).behind(gate, override)
+        return RolloutPlan(title=title, at=now, refusals=refusals).gated_by(gate, override)
     audience = scale_sets_by_ring(inventory, rings.rings)[ring]
     done = promotion_steps(
         rings, spec, candidate, target, audience, now=now, reason="requested by hand"
@@ -124,7 +124,7 @@ def promote_plan(
         recorded += (OverrideFreeze(subject=candidate.id, reason=override, at=now),)
     actions = (*_unretire(candidate), *recorded, *done.actions)
     plan = RolloutPlan(title=title, at=now, actions=actions, refusals=done.refusals, due=done.due)
-    return plan.behind(gate, override)
+    return plan.gated_by(gate, override)
 
 
 def rings_of(spec: ImageSpec, index: VersionIndex) -> Rings:
@@ -139,7 +139,7 @@ def promotion_obstacles(
     image = spoken(rings.definition)
     found: dict[str, tuple[str, str]] = {}
     if not version.healthy:
-        found["health"] = (rings.flaw(version, ring), f"./inv show {spoken(version.id)}")
+        found["health"] = (rings.why_not_good(version, ring), f"./inv show {spoken(version.id)}")
     if revocation := rings.revoked(version, ring.name):
         why = f"it is revoked {rings.why_revoked(version, revocation)}"
         found["revoked"] = (why, f"./inv show {spoken(revocation.origin)}")

@@ -67,7 +67,7 @@ def retire_plan(
         notes=notes,
         facts={"protected": dict(sorted(found.kinds.items()))},
     )
-    return plan.behind(gate, override)
+    return plan.gated_by(gate, override)
 
 
 def decide_retirement(

@@ -66,7 +66,7 @@ def rotate_plan(
         due=(*decision.due, *leaving.due),
         notes=(*_unassigned_scale_sets(decision, inventory), *leaving.notes),
         facts=leaving.facts,
-    ).behind(gate, override)
+    ).gated_by(gate, override)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ class _RotationDecision:
         assignment = self.rings.history(ring.name)[0]
         if not plan_moves(
             self.rings, ring, assignment.version, self.audience[ring.name], reason=""
-        ).done:
+        ).converged:
             return f"its scale sets in ring {ring.name} are not on it yet", None
         until = assignment.since + dt.timedelta(hours=ring.soak_hours)
         if self.now < until:
@@ -184,7 +184,7 @@ class _RotationDecision:
         following = self.rings.rings[position + 1]
         after = self.rings.current(following.name)
         has_left = ring.name in self._moved_on or (after and current.version <= after.version)
-        if has_left or self.rings.flaw(current, ring):
+        if has_left or self.rings.why_not_good(current, ring):
             return ""
         if promotion_obstacles(self.rings, current, following, self._heartbeats):
             return ""

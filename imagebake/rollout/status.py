@@ -116,7 +116,7 @@ class _View:
             previous=self.rings.previous(ring.name),
             since=assignments[0].since if assignments else None,
             age=self._now - version.published if version and version.published else None,
-            flaw=self.rings.flaw(version, ring) if version else "",
+            flaw=self.rings.why_not_good(version, ring) if version else "",
             replicas=(states.count("Completed"), len(ring.regions)),
             moved=sum(set(images_of(scale_set)) == {name} for scale_set in audience),
             members=len(audience),

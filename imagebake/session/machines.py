@@ -23,7 +23,7 @@ CUSTOM_SCRIPT = ExtensionPin(
 """Extension used in Azure where a spec has none to download; it runs `true`."""
 
 
-def require_machines(context: Context, command: str) -> None:
+def prepare_local_machines(context: Context, command: str) -> None:
     """Install what virtual machines of the emulator need; raises `UsageError` without root."""
     if context.settings.cloud != "local":
         return
@@ -34,7 +34,7 @@ def require_machines(context: Context, command: str) -> None:
     ensure_programs((*system_packages.BAKE, *system_packages.PROVE), progress=context.progress)
 
 
-def extension_wish(pin: ExtensionPin) -> ExtensionRequest:
+def extension_request(pin: ExtensionPin) -> ExtensionRequest:
     """Return the extension of *pin* as the model of a virtual machine asks for it."""
     settings = {"commandToExecute": "true"} if pin.type == "CustomScript" else {}
     return ExtensionRequest(

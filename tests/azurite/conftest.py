@@ -15,7 +15,7 @@ import pytest
 from imagebake.azure.blob.address import MirrorAddress
 from imagebake.azure.blob.containers import BlobContainer
 from imagebake.azure.blob.uploads import UploadItem, UploadPlan
-from imagebake.build.workspace_bake import build_shipment
+from imagebake.build.workspace_bake import build_upload_plan
 from imagebake.emulator.certificate import loopback_certificate
 from imagebake.kernel.digest import canonical_json, sha256_bytes
 from imagebake.kernel.host.download import Downloader
@@ -116,8 +116,8 @@ class Stock:
         return Mirror(store=store, addresses={}, downloader=downloader)
 
     @property
-    def shipment(self) -> UploadPlan:
-        return build_shipment(self.mirror, self.lock)
+    def upload_plan(self) -> UploadPlan:
+        return build_upload_plan(self.mirror, self.lock)
 
 
 @pytest.fixture

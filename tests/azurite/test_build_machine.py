@@ -55,7 +55,7 @@ def test_the_script_of_a_build_reads_what_was_pushed(
     container: BlobContainer, stock: Callable[..., Stock], login: str, storage: Azurite
 ) -> None:
     filled = stock()
-    remote.push(filled.shipment, container=container, progress=Tape())
+    remote.push(filled.upload_plan, container=container, progress=Tape())
 
     done = read_bundles(filled, container.address.url, login, str(storage.ca))
 
@@ -67,8 +67,8 @@ def test_the_script_refuses_what_somebody_changed(
     container: BlobContainer, stock: Callable[..., Stock], login: str, storage: Azurite
 ) -> None:
     filled = stock()
-    remote.push(filled.shipment, container=container, progress=Tape())
-    name = next(one.name for one in filled.shipment.files if "/jq_" in one.name)
+    remote.push(filled.upload_plan, container=container, progress=Tape())
+    name = next(one.name for one in filled.upload_plan.files if "/jq_" in one.name)
     container.client.upload_blob(name, b"not jq", overwrite=True)
 
     done = read_bundles(filled, container.address.url, login, str(storage.ca))

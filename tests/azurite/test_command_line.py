@@ -57,7 +57,7 @@ def test_a_push_that_is_killed_goes_on_where_it_was(
         relay.fail("comp=block&", "hold", times=100, after=3)
         killed = start(filled, storage, login, url.replace(storage.url, relay.url), "push", "demo")
         assert relay.held.wait(60)
-        name = next(one.name for one in filled.shipment.files if "/jq_" in one.name)
+        name = next(one.name for one in filled.upload_plan.files if "/jq_" in one.name)
         while len(container.put_blocks(name)) < 3:
             assert killed.poll() is None
         killed.kill()
@@ -78,10 +78,10 @@ def test_a_mirror_that_is_verified_says_what_is_wrong(
     container: BlobContainer, stock: Callable[..., Stock], storage: Azurite, login: str
 ) -> None:
     filled, url = stock(), container.address.url
-    remote.push(filled.shipment, container=container, progress=Tape())
+    remote.push(filled.upload_plan, container=container, progress=Tape())
     good = start(filled, storage, login, url, "verify", "--remote")
     assert good.communicate()[0] == "6 files read, 0 wrong\n"
-    name = next(one.name for one in filled.shipment.files if "/jq_" in one.name)
+    name = next(one.name for one in filled.upload_plan.files if "/jq_" in one.name)
     container.client.upload_blob(name, b"not jq", overwrite=True)
 
     bad = start(filled, storage, login, url, "verify", "--remote")

@@ -25,15 +25,15 @@ Fill = Callable[..., Stock]
 
 
 def push(stock: Stock, container: BlobContainer) -> remote.PushResult:
-    return remote.push(stock.shipment, container=container, progress=Tape())
+    return remote.push(stock.upload_plan, container=container, progress=Tape())
 
 
-def inspect(container: BlobContainer) -> remote.Inspection:
+def inspect(container: BlobContainer) -> remote.RemoteMirrorCheck:
     return remote.inspect(container, progress=Tape())
 
 
 def name_of(stock: Stock, end: str) -> str:
-    return next(one.name for one in stock.shipment.items if one.name.endswith(end))
+    return next(one.name for one in stock.upload_plan.items if one.name.endswith(end))
 
 
 def test_a_pushed_mirror_is_whole_and_closed(container: BlobContainer, stock: Fill) -> None:
@@ -48,7 +48,7 @@ def test_a_pushed_mirror_is_whole_and_closed(container: BlobContainer, stock: Fi
 
 
 def test_a_base_is_not_pushed_because_the_marketplace_has_it(stock: Fill) -> None:
-    assert not [one for one in stock().shipment.items if "base-files" in one.name]
+    assert not [one for one in stock().upload_plan.items if "base-files" in one.name]
 
 
 def test_a_second_push_sends_nothing(container: BlobContainer, stock: Fill) -> None:
@@ -61,7 +61,7 @@ def test_a_second_push_sends_nothing(container: BlobContainer, stock: Fill) -> N
 
 
 def test_what_two_images_share_is_pushed_once(stock: Fill) -> None:
-    shipment = stock().shipment
+    shipment = stock().upload_plan
 
     assert merged([shipment, shipment]) == shipment
 
@@ -135,7 +135,7 @@ def test_a_mirror_that_is_not_there_is_named_with_the_way_to_make_it(
 
 def test_two_pushes_at_once_agree(connect: Connect, stock: Fill) -> None:
     filled = stock()
-    shipment = filled.shipment
+    shipment = filled.upload_plan
     with connect() as first, connect(first.address.url) as second:
         with concurrent.futures.ThreadPoolExecutor() as pool:
             done = list(
@@ -261,4 +261,4 @@ def test_a_bake_in_azure_ships_what_its_build_fetches_and_one_here_does_not(
             assert container.listed() == {}
             push_artifacts(mirror, filled.mirror, Tape(), plan)
 
-        assert container.listed().keys() == {one.name for one in filled.shipment.items}
+        assert container.listed().keys() == {one.name for one in filled.upload_plan.items}

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from imagebake.azure.client.clients import Clients
-from imagebake.azure.client.errors import Unanswered
+from imagebake.azure.client.errors import OutcomeUnknown
 from imagebake.azure.client.retry import RetryClock
 from imagebake.azure.compute.galleries import Gallery
 from imagebake.azure.model.manifest import BakeResult
@@ -54,10 +54,10 @@ def running(machine: Machine, builder: ObedientBuilder) -> Machine:
 
     def cut_off(said: str) -> None:
         if said == "Customizing":
-            raise Unanswered("nothing is heard any more")
+            raise OutcomeUnknown("nothing is heard any more")
 
     machine.tape.listen = cut_off
-    with pytest.raises(Unanswered):
+    with pytest.raises(OutcomeUnknown):
         machine.bake(a_plan())
     machine.tape = Tape()
     return machine

@@ -5,4 +5,4 @@ from __future__ import annotations
 from tests.build.commands.conftest import folder, run, somebody
 from tests.build.conftest import builder, emulator, machine
 
-__all__ = ["folder", "run", "somebody", "builder", "emulator", "machine"]
+__all__ = ["builder", "emulator", "folder", "machine", "run", "somebody"]

@@ -16,7 +16,15 @@ from imagebake.azure.client.retry import RetryClock
 from imagebake.azure.model.gallery import TAG_CLAIM
 from imagebake.kernel.errors import CloudError, RolloutRefused
 from imagebake.kernel.host.process_identity import ProcessIdentity, current_process, has_ended
-from imagebake.rollout.claims import LEASE, LOOK, URGENT, Claim, Claimant, ClaimRecord, hold_claim
+from imagebake.rollout.claims import (
+    CLAIM_DURATION,
+    LOOK,
+    URGENT,
+    Claim,
+    Claimant,
+    ClaimRecord,
+    hold_claim,
+)
 
 NOON = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
 
@@ -139,7 +147,7 @@ def test_a_claim_is_renewed_in_time_and_lost_when_it_was_not() -> None:
             time.rest(240)
             claim.hold()
         value = shelf.tags[f"{TAG_CLAIM}id1"]
-        time.rest(LEASE.total_seconds() - 100)
+        time.rest(CLAIM_DURATION.total_seconds() - 100)
         with pytest.raises(RolloutRefused, match="the claim for this rotation has expired"):
             claim.hold()
         with pytest.raises(RolloutRefused):
@@ -153,7 +161,7 @@ def test_a_renewal_that_arrived_too_late_is_none() -> None:
 
     def slow(request: str) -> None:
         if request == "merge" and time.now > NOON:
-            time.rest(LEASE.total_seconds())
+            time.rest(CLAIM_DURATION.total_seconds())
 
     shelf = Shelf(before=slow)
     with hold_claim(shelf, "rotation", claimant=a_claimant(time), wait=0) as claim:
@@ -215,7 +223,7 @@ def test_a_claim_that_cannot_be_taken_away_ends_by_itself() -> None:
         pass
     assert shelf.claims == [f"{TAG_CLAIM}id1"]
 
-    time.rest(LEASE.total_seconds() + 1)
+    time.rest(CLAIM_DURATION.total_seconds() + 1)
     shelf.before = lambda _: None
     with hold_claim(shelf, "rotation", claimant=a_claimant(time, 2), wait=0):
         assert shelf.claims == [f"{TAG_CLAIM}id2"]
@@ -342,7 +350,7 @@ def test_no_two_are_at_it_in_any_order(
     while not all(runner.over for runner in world.runners):
         for runner in world.runners:
             world.step(runner)
-    world.time.rest(LEASE.total_seconds() + 1)
+    world.time.rest(CLAIM_DURATION.total_seconds() + 1)
     world.start(4)
     while not world.runners[3].over:
         world.step(world.runners[3])

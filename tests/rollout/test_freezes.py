@@ -62,7 +62,7 @@ def test_what_could_not_be_asked_is_unknown_and_never_healthy() -> None:
 @pytest.mark.parametrize("state", [GateState.CLOSED, GateState.UNKNOWN])
 def test_a_plan_that_may_not_be_done_now_says_so(state: GateState) -> None:
     closed = RolloutGate(state=state, why="sale", until=NOW, owner="web-team")
-    plan = RolloutPlan(title="x", at=NOW).behind(closed)
+    plan = RolloutPlan(title="x", at=NOW).gated_by(closed)
 
     with pytest.raises(NotNow) as caught:
         plan.require_open()

@@ -11,7 +11,7 @@ from typing import Any
 from imagebake.attest.attestations import Attestor
 from imagebake.attest.provenance import SBOM
 from imagebake.attest.signatures import PrivateKey, PublicKey
-from imagebake.attest.verify import Claims, VersionVerification, verify
+from imagebake.attest.verify import RecordedAttestations, VersionVerification, verify
 from imagebake.azure.model.gallery import TAG_BAKE_KEY, TAG_LOCK, TAG_SPEC, GalleryVersion
 from imagebake.azure.model.manifest import BakeManifest, record_name
 from imagebake.inspection.contents import InstalledPackage
@@ -82,7 +82,7 @@ class Sample:
 
     def verified(self, *trusted: PublicKey) -> VersionVerification:
         attestor = self.attestor()
-        claims = Claims(
+        claims = RecordedAttestations(
             subject="demo@2026.1122.0",
             version=self.version,
             baked=attestor.baked(),

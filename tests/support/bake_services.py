@@ -130,7 +130,7 @@ class NoBases:
 
     offered: list[str] = field(default_factory=list)
 
-    def offer(self, plan: BakePlan) -> None:
+    def register(self, plan: BakePlan) -> None:
         self.offered.append(plan.spec.name)
 
 

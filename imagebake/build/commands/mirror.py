@@ -9,15 +9,15 @@ from imagebake.azure.blob.address import mirror_address
 from imagebake.azure.blob.exposure import exposure_of
 from imagebake.azure.blob.uploads import merged
 from imagebake.azure.model.preflight_finding import PreflightFinding
-from imagebake.build.workspace_bake import build_shipment
+from imagebake.build.workspace_bake import build_upload_plan
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.errors import ArtifactError, CloudError, UsageError
 from imagebake.kernel.flags import JSON, Flag, Word
 from imagebake.lock import artifact_sources
 from imagebake.lock.selection import fresh_lock, select_specs
-from imagebake.mirror import remote as depot
 from imagebake.mirror.local import Mirror, verify
+from imagebake.mirror.remote import inspect, push
 from imagebake.mirror.store import DirectoryStore
 from imagebake.session.session import connect, mirror_container
 from imagebake.spec.lock import Lock
@@ -58,9 +58,9 @@ def _push(context: Context, image: str, *, as_json: bool) -> None:
         context.settings.mirror_url
     )  # a mistake there is found before anything is fetched
     locks = [fresh_lock(context, spec) for spec in select_specs(context, image, every=not image)]
-    shipments = [build_shipment(_mirrored(context, lock), lock) for lock in locks]
+    uploads = [build_upload_plan(_mirrored(context, lock), lock) for lock in locks]
     with mirror_container(context) as container:
-        done = depot.push(merged(shipments), container=container, progress=context.progress)
+        done = push(merged(uploads), container=container, progress=context.progress)
         where = container.address.url
     if as_json:
         print_json({"mirror": where, **dataclasses.asdict(done)})
@@ -103,7 +103,7 @@ def _verify(context: Context, *, as_json: bool) -> None:
 
 def _verify_remote(context: Context, *, as_json: bool) -> None:
     with mirror_container(context) as container:
-        found = depot.inspect(container, progress=context.progress)
+        found = inspect(container, progress=context.progress)
     exposed = _exposed(context)
     if as_json:
         print_json(
@@ -114,18 +114,18 @@ def _verify_remote(context: Context, *, as_json: bool) -> None:
         for digest in found.unfinished:
             print(f"bundle {digest}: no index, so no build reads it; a push finishes it")
         for name in found.foreign:
-            print(f"{name}: nothing of ours is called that")
+            print(f"{name}: no file of the mirror has such a name")
         for finding in exposed:
             print(finding)
     if found.is_good:
         return
     lines = [f"{name} {why}" for name, why in sorted(found.wrong.items())]
-    lines += [f"{name} is missing, and an index promises it" for name in found.missing]
+    lines += [f"{name} is missing, although an index lists it" for name in found.missing]
     if found.open:
-        lines.append("anybody can read it without a token")
+        lines.append("it can be read without a token")
     raise ArtifactError(
-        "\n".join(["the mirror in the cloud is not what it should be", *lines]),
-        hint="nothing was changed: find out who did that; what is missing, ./inv mirror push sends",
+        "\n".join(["the mirror in Blob storage failed verification", *lines]),
+        hint="nothing was changed: find out who did that; ./inv mirror push uploads missing files",
     )
 
 
@@ -141,5 +141,5 @@ def _exposed(context: Context) -> tuple[PreflightFinding, ...]:
             name = mirror_address(context.settings.mirror_url).account
             return tuple(exposure_of(session.cloud, f"{accounts}/{name}"))
     except CloudError as error:
-        context.progress.note(f"how open the account is, is not known: {error.message}")
+        context.progress.note(f"cannot check public access to the storage account: {error.message}")
         return ()

@@ -8,7 +8,7 @@ from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.errors import LockError
 from imagebake.kernel.flags import JSON
-from imagebake.lock import locking as locks
+from imagebake.lock import locking
 from imagebake.spec.load import load_all
 from imagebake.spec.model.image_spec import ImageSpec
 
@@ -52,7 +52,7 @@ def _lock_state(context: Context, spec: ImageSpec) -> str:
     if not path.is_file():
         return "missing"
     try:
-        locks.check_lock(spec, locks.load_lock(path))
+        locking.check_lock(spec, locking.load_lock(path))
     except LockError:
         return "stale"
     return "fresh"

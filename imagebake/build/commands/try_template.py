@@ -49,7 +49,7 @@ def try_template(
     source = body["properties"].get("source") or {}
     wanted = engine.marketplace.find(source) is None and not _is_windows(source)
     if wanted or suite:
-        engine.marketplace.offer(source, _recipe(context, source, suite))
+        engine.marketplace.register(source, _recipe(context, source, suite))
     with (
         open_local_backend(context.workspace, context.settings, engine) as session,
         Clients(local_endpoint(context, session), retry_clock()) as cloud,

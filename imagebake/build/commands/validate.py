@@ -10,7 +10,7 @@ from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.errors import LockError, UsageError
 from imagebake.kernel.flags import EVERY, IMAGE, JSON, Flag, Word
 from imagebake.lab.proof_result import ProofScope
-from imagebake.lock import locking as locks
+from imagebake.lock import locking
 from imagebake.lock.selection import select_specs, split_version, templates
 from imagebake.proof.validate import (
     ValidationReport,
@@ -77,7 +77,7 @@ def validate(
 def _lock(context: Context, spec: ImageSpec) -> Lock | None:
     """The lock of *spec*; None when there is none, which is a finding of its own."""
     path = context.workspace.lock_path(spec.name)
-    return locks.load_lock(path) if path.is_file() else None
+    return locking.load_lock(path) if path.is_file() else None
 
 
 def _rules(

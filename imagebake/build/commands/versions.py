@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from imagebake.azure.compute import image_history as views
+from imagebake.azure.compute import image_history
 from imagebake.kernel.console import print_json, print_table
 from imagebake.kernel.context import open_context
 from imagebake.kernel.flags import ANY_IMAGE, JSON, VERSION, Word
@@ -32,7 +32,7 @@ def versions(
     if not rows:
         print("no versions yet: ./inv bake " + (image or "--all"))
         return
-    print_table(("image", *views.COLUMNS), rows)
+    print_table(("image", *image_history.COLUMNS), rows)
 
 
 def show(
@@ -45,7 +45,7 @@ def show(
     image, wanted = split_version(version)
     spec = find_spec(context, image)
     with connect(context) as session:
-        details = views.show(
+        details = image_history.show(
             spec.gallery.definition,
             wanted or newest_version(context, spec, session),
             now=context.now,

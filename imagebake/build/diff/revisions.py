@@ -12,7 +12,7 @@ from imagebake.build.plan import plan_bake
 from imagebake.kernel.context import Context
 from imagebake.kernel.errors import ImagebakeError
 from imagebake.kernel.host import git
-from imagebake.lock import locking as locks
+from imagebake.lock import locking
 from imagebake.lock.selection import compile_templates, templates
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.load import Specs
@@ -125,7 +125,7 @@ class BaseRevision:
         try:
             spec = self.specs.load(image)
             lock = self._lock(image)
-            locks.check_lock(spec, lock)
+            locking.check_lock(spec, lock)
             own = self.folder / _TEMPLATES
             made_by = (
                 compile_templates(own)
@@ -142,10 +142,10 @@ class BaseRevision:
         """Return the lock as of the revision; the one here if it is unchanged."""
         path = f"{_SPECS}/{image}{_LOCK}"
         if path in self.files and path not in self.changed:
-            return locks.load_lock(self.context.workspace.lock_path(image))
+            return locking.load_lock(self.context.workspace.lock_path(image))
         if content := self.written.pop(path, b""):
-            return locks.read_lock(content, image)
-        return locks.load_lock(self.folder / path)
+            return locking.read_lock(content, image)
+        return locking.load_lock(self.folder / path)
 
     def _write(self, paths: Sequence[str]) -> None:
         """Copy *paths* into *folder*; locks are large and read once, so they stay in memory."""

@@ -17,7 +17,7 @@ from imagebake.azure.model.manifest import BakeResult
 from imagebake.build.plan import plan_plain
 from imagebake.build.preconditions import reason_not_bakeable
 from imagebake.build.workspace_bake import bake_from_plan, bake_image
-from imagebake.drill import token_storm_report as storms
+from imagebake.drill import token_storm_report
 from imagebake.drill.model import GOLDEN, PLAIN, DrillImage, DrillPlan, DrillRecord, february_outage
 from imagebake.drill.replay import DrillEnvironment, DrillServices, replay_incident
 from imagebake.drill.report import drill_page, markdown
@@ -31,7 +31,7 @@ from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.kernel.flags import JSON, Flag, Word
 from imagebake.kernel.host.files import write_atomically
 from imagebake.lock.selection import find_spec, fresh_lock, templates
-from imagebake.session.machines import SAMPLE_EXTENSION, extension_wish, require_machines
+from imagebake.session.machines import SAMPLE_EXTENSION, extension_request, prepare_local_machines
 from imagebake.session.session import CloudSession, connect
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.load import load_all
@@ -68,7 +68,7 @@ def drill_image(
         _storm(context, folder, as_json=as_json)
         return
     spec = find_spec(context, image) if image else _first(context)
-    require_machines(context, "./inv drill")
+    prepare_local_machines(context, "./inv drill")
     with connect(context) as session:
         plan = _plan(context, spec, session, speed)
         record = replay_incident(
@@ -83,13 +83,13 @@ def _storm(context: Context, out: Path | None, *, as_json: bool) -> None:
         StormPlan(), seed=context.now.toordinal(), now=now, progress=context.progress
     )
     folder = out or context.workspace.state / "reports" / "storm"
-    text = storms.markdown(record)
+    text = token_storm_report.markdown(record)
     _write(
         context,
         folder,
         {
             "storm.md": text.encode(),
-            "storm.html": storms.token_storm_page(record).encode(),
+            "storm.html": token_storm_report.token_storm_page(record).encode(),
             "storm.json": canonical_json(record.to_json()),
         },
     )
@@ -98,7 +98,7 @@ def _storm(context: Context, out: Path | None, *, as_json: bool) -> None:
     else:
         print(text)
     if record.complaints:
-        raise ValidationFailed(storms.headline(record).rstrip("."))
+        raise ValidationFailed(token_storm_report.headline(record).rstrip("."))
 
 
 def _write(context: Context, folder: Path, files: dict[str, bytes]) -> None:
@@ -155,7 +155,7 @@ def _candidate(label: str, baked: BakeResult, extensions: list[ExtensionPin]) ->
         label=label,
         version_id=baked.version.id,
         version=str(baked.version.version),
-        extensions=tuple(extension_wish(pin) for pin in extensions),
+        extensions=tuple(extension_request(pin) for pin in extensions),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from imagebake.drill.outages import _SERVICES, OVER, REGION, with_outage
+from imagebake.drill.outages import OUTAGES, OVER, REGION, with_outage
 from imagebake.emulator.outages import Outages
 from imagebake.kernel.console import print_json
 from imagebake.kernel.context import open_context
@@ -34,11 +34,11 @@ def outage(
             "only the emulator's machines can be put into an outage",
             hint="IMAGEBAKE_CLOUD=local; docs/how-to/drills.md says what a drill on Azure does",
         )
-    if what and what not in (*_SERVICES, OVER):
-        known = ", ".join((*_SERVICES, OVER))
-        raise UsageError(f"nobody knows how to break {what!r}", hint=f"known: {known}")
+    if what and what not in (*OUTAGES, OVER):
+        known = ", ".join((*OUTAGES, OVER))
+        raise UsageError(f"unknown outage {what!r}", hint=f"known: {known}")
     if region and what != REGION:
-        raise UsageError("--region is for the outage of a region", hint="./inv outage region")
+        raise UsageError("--region is for an outage of a region", hint="./inv outage region")
     if what == OVER:
         Outages.end(folder)
     elif what:

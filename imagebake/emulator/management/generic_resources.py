@@ -12,7 +12,7 @@ from typing import Any
 
 from imagebake.emulator.calls import Call, Reply, Route
 from imagebake.emulator.errors import parent_not_found, resource_not_found
-from imagebake.emulator.management import generic_resource_checks as checks
+from imagebake.emulator.management import generic_resource_checks
 from imagebake.emulator.resources import (
     list_page,
     location,
@@ -33,7 +33,7 @@ class GenericResourceType:
 
     type: str
     located: bool = True
-    check: Callable[[Call, Resource, Resource | None], None] = checks.accept_any
+    check: Callable[[Call, Resource, Resource | None], None] = generic_resource_checks.accept_any
     show: Callable[[Resource, Call], dict[str, Any]] = present
     orphan: bool = False
     """Whether the parent exists implicitly, such as a storage account's only blob service."""
@@ -75,34 +75,44 @@ class GenericResourceType:
 
 
 GENERIC_RESOURCE_TYPES = (
-    GenericResourceType("Microsoft.ManagedIdentity/userAssignedIdentities", check=checks.identity),
+    GenericResourceType(
+        "Microsoft.ManagedIdentity/userAssignedIdentities", check=generic_resource_checks.identity
+    ),
     GenericResourceType(
         "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials",
         located=False,
-        check=checks.federated_credential,
+        check=generic_resource_checks.federated_credential,
     ),
     GenericResourceType("Microsoft.Network/networkSecurityGroups"),
-    GenericResourceType("Microsoft.Network/publicIPAddresses", check=checks.public_address),
-    GenericResourceType("Microsoft.Network/natGateways", check=checks.references),
-    GenericResourceType("Microsoft.Network/virtualNetworks", check=checks.virtual_network),
-    GenericResourceType("Microsoft.Network/privateEndpoints", check=checks.references),
+    GenericResourceType(
+        "Microsoft.Network/publicIPAddresses", check=generic_resource_checks.public_address
+    ),
+    GenericResourceType("Microsoft.Network/natGateways", check=generic_resource_checks.references),
+    GenericResourceType(
+        "Microsoft.Network/virtualNetworks", check=generic_resource_checks.virtual_network
+    ),
+    GenericResourceType(
+        "Microsoft.Network/privateEndpoints", check=generic_resource_checks.references
+    ),
     GenericResourceType(
         "Microsoft.Network/privateEndpoints/privateDnsZoneGroups",
         located=False,
-        check=checks.references,
+        check=generic_resource_checks.references,
     ),
     GenericResourceType(
-        "Microsoft.Network/privateDnsZones", check=checks.global_only, located=False
+        "Microsoft.Network/privateDnsZones",
+        check=generic_resource_checks.global_only,
+        located=False,
     ),
     GenericResourceType(
         "Microsoft.Network/privateDnsZones/virtualNetworkLinks",
-        check=checks.global_only,
+        check=generic_resource_checks.global_only,
         located=False,
     ),
     GenericResourceType(
         "Microsoft.Storage/storageAccounts",
-        check=checks.storage_account,
-        show=checks.shown_account,
+        check=generic_resource_checks.storage_account,
+        show=generic_resource_checks.shown_account,
     ),
     GenericResourceType("Microsoft.Storage/storageAccounts/blobServices", located=False),
     GenericResourceType(

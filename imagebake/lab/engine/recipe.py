@@ -59,7 +59,7 @@ class BaseMarketplace:
 
     folder: Path
 
-    def offer(self, source: Mapping[str, Any], recipe: BaseRecipe) -> None:
+    def register(self, source: Mapping[str, Any], recipe: BaseRecipe) -> None:
         """Make *recipe* stand in for *source*, the `source` of an image template."""
         content = canonical_json({"source": _identity(source), "recipe": recipe.to_json()})
         path = self._path(source)

@@ -290,7 +290,7 @@ def restore(version: str, *, as_json: bool) -> None:
 
 def restore_versions(at: RolloutContext, spec: ImageSpec, number: str | None) -> tuple[str, ...]:
     """Restore deleted version *number* of an image, or all of them; return their ids."""
-    kept = at.fleet.kept(spec.gallery.definition)
+    kept = at.fleet.soft_deleted_versions(spec.gallery.definition)
     found = tuple(
         version_id for version_id in kept if number in (None, version_id.rpartition("/")[2])
     )

@@ -42,7 +42,7 @@ from imagebake.recovery.runbook import (
 )
 from imagebake.recovery.sandbox import open_sandbox
 from imagebake.rollout.operation import FIRST
-from imagebake.session.machines import require_machines
+from imagebake.session.machines import prepare_local_machines
 from imagebake.spec.load import load_all
 from imagebake.spec.model.image_spec import ImageSpec
 
@@ -160,7 +160,7 @@ def rehearse_one(context: Context, book: Runbook, spec: ImageSpec, *, prove: boo
         raise UsageError(f"nothing provokes {book.name} here", hint=f"known: {', '.join(FAULTS)}")
     trouble = FAULTS[book.name]
     if trouble.beats:
-        require_machines(
+        prepare_local_machines(
             replace(context, settings=replace(context.settings, cloud="local")), _AS_ROOT
         )
     with open_sandbox(context, book.name) as made:

@@ -118,7 +118,7 @@ class RolloutPlan:
             deletes=sum(action.deletes for action in self.actions),
         )
 
-    def behind(self, gate: RolloutGate, override: str | None = None) -> RolloutPlan:
+    def gated_by(self, gate: RolloutGate, override: str | None = None) -> RolloutPlan:
         """Return the plan, blocked while *gate* is closed unless *override* is given."""
         if gate.open or override:
             return replace(self, gate=gate)

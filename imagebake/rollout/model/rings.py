@@ -95,9 +95,9 @@ class Rings:
 
     def good(self, version: GalleryVersion, ring: Ring) -> bool:
         """Whether *version* may be current in *ring*."""
-        return not self.flaw(version, ring)
+        return not self.why_not_good(version, ring)
 
-    def flaw(self, version: GalleryVersion, ring: Ring) -> str:
+    def why_not_good(self, version: GalleryVersion, ring: Ring) -> str:
         """Return why *version* is not good for *ring*; empty if it is."""
         if not version.healthy:
             return f"it is not healthy: {describe_failure(version)}"

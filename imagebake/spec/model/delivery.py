@@ -93,7 +93,7 @@ HandlerName = Annotated[
 """The full name of an extension: publisher, dot, type."""
 
 
-class Guard(Value):
+class ExtensionAllowList(Value):
     """Extensions that the guest agent allows to run; enforced from agent `2.14.0.1` on."""
 
     allow_list: bool = False

@@ -9,7 +9,12 @@ from pydantic import Field, StringConstraints, ValidationInfo, field_validator, 
 
 from imagebake.spec.model.adoption import Adoption
 from imagebake.spec.model.base import Distribution, Grown, Value, distribution_of
-from imagebake.spec.model.delivery import GUEST_AGENT, Guard, WantedFile, enforces_policy
+from imagebake.spec.model.delivery import (
+    GUEST_AGENT,
+    ExtensionAllowList,
+    WantedFile,
+    enforces_policy,
+)
 from imagebake.spec.model.options import (
     Build,
     HeartbeatTerms,
@@ -155,7 +160,7 @@ class ImageSpec(Grown):
     """The components that the image must contain, each at an exact version."""
     extensions: Annotated[tuple[ExtensionPin, ...], Field(max_length=100)] = ()
     """Extension handlers, each with its delivery mode."""
-    guard: Guard = Guard()
+    guard: ExtensionAllowList = ExtensionAllowList()
     """Extensions that the guest agent allows to run."""
     customizers: Annotated[tuple[Customizer, ...], Field(max_length=100)] = ()
     """Customizers of the image's own, run after the pins are installed."""

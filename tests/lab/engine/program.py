@@ -25,7 +25,7 @@ def main() -> int:
     told: dict[str, Any] = json.loads(sys.argv[1])
     store = Path(told["store"])
     marketplace = BaseMarketplace(store / "marketplace")
-    marketplace.offer(told["source"], BaseRecipe.of_json(told["recipe"]))
+    marketplace.register(told["source"], BaseRecipe.of_json(told["recipe"]))
     engine = Engine(
         folder=store,
         mirror=Path(told["mirror"]),

@@ -120,7 +120,7 @@ def no_fetch(uri: str, sha256: str | None) -> bytes:
 
 def an_engine(store: Path, mirror: Path | None, recipe: BaseRecipe, **more: Any) -> Engine:  # noqa: ANN401
     marketplace = BaseMarketplace(store / "marketplace")
-    marketplace.offer(SOURCE, recipe)
+    marketplace.register(SOURCE, recipe)
     fields: dict[str, Any] = {"fetch": no_fetch, **more}
     return Engine(folder=store, mirror=mirror, marketplace=marketplace, **fields)
 

@@ -26,7 +26,7 @@ def marketplace(tmp_path: Path) -> BaseMarketplace:
 
 
 def test_what_is_offered_is_found(marketplace: BaseMarketplace) -> None:
-    marketplace.offer(SOURCE, RECIPE)
+    marketplace.register(SOURCE, RECIPE)
 
     assert marketplace.find(SOURCE) == RECIPE
     assert marketplace.find({**SOURCE, "publisher": "debian", "exactVersion": "x"}) == RECIPE
@@ -34,8 +34,8 @@ def test_what_is_offered_is_found(marketplace: BaseMarketplace) -> None:
 
 
 def test_the_last_offer_stands(marketplace: BaseMarketplace) -> None:
-    marketplace.offer(SOURCE, RECIPE)
-    marketplace.offer(SOURCE, replace(RECIPE, bundle="c" * 64))
+    marketplace.register(SOURCE, RECIPE)
+    marketplace.register(SOURCE, replace(RECIPE, bundle="c" * 64))
 
     found = marketplace.find(SOURCE)
 

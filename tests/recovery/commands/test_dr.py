@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from imagebake.azure.client.errors import Unanswered
+from imagebake.azure.client.errors import OutcomeUnknown
 from imagebake.emulator.calls import Pace
 from imagebake.emulator.outages import Outages
 from imagebake.kernel.errors import (
@@ -221,7 +221,7 @@ def test_what_a_folder_says_is_broken_is_broken_for_every_process(tmp_path: Path
     with a_rollout(tmp_path, Clock()) as rollout:
         assert set(REGIONS) >= {"westeurope"}
         Outages(lost=frozenset({"westeurope"})).write(rollout.emulator.folder)
-    with a_rollout(tmp_path, Clock()) as later, pytest.raises((CloudError, Unanswered)):
+    with a_rollout(tmp_path, Clock()) as later, pytest.raises((CloudError, OutcomeUnknown)):
         later.inventory()
 
 

@@ -145,7 +145,7 @@ def test_a_good_version_has_no_flaw(changes: dict[str, Any], flaw: str) -> None:
     one = a_version(NEW, **changes)
     found = rings(one)
 
-    assert found.flaw(one, found.ring("canary")) == flaw
+    assert found.why_not_good(one, found.ring("canary")) == flaw
     assert found.good(one, found.ring("canary")) == (not flaw)
 
 
