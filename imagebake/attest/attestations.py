@@ -48,7 +48,8 @@ class Attestor:
             )
         if manifest.content_sha256 is None:
             raise UsageError(
-                f"what is in version {self.version.version} is in Azure, out of reach",
+                f"the contents of version {self.version.version} cannot be read: its disk is only"
+                " in Azure",
                 hint="only what was baked on this machine can be read, and so be vouched for",
             )
         return BakedVersion(manifest=manifest, plan=plan)

@@ -26,7 +26,7 @@ from imagebake.session.session import CloudSession
 from imagebake.spec.catalogue.components import CATALOGUE
 from imagebake.spec.model.image_spec import ImageSpec
 
-IN_AZURE = "what is in the version is in Azure, out of reach"
+IN_AZURE = "the contents of the version cannot be read: its disk is only in Azure"
 
 
 def prove_version(

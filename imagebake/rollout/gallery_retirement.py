@@ -57,7 +57,9 @@ def retire_versions(
         inventory = at.inventory()
         second = decide(inventory)
         if second.digest != first.digest:
-            raise RolloutRefused("what may go changed while it was decided", hint=AGAIN)
+            raise RolloutRefused(
+                "the set of retirable versions changed during planning", hint=AGAIN
+            )
         outcome = apply_plan(at, specs, second, inventory, request=request, hold=hold)
     print_outcome(second, outcome, request)
 

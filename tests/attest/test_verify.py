@@ -271,5 +271,8 @@ def test_what_is_in_azure_is_out_of_reach() -> None:
     attestor = Attestor(
         gallery="imagebake", version=sample.version, records=sample.records, packages=unread
     )
-    with pytest.raises(UsageError, match=r"version 2026.1122.0 is in Azure, out of reach"):
+    with pytest.raises(
+        UsageError,
+        match=r"contents of version 2026.1122.0 cannot be read: its disk is only in Azure",
+    ):
         attestor.attest()

@@ -119,7 +119,9 @@ def test_what_changes_while_it_is_decided_stops_the_run(fleet: Rollout) -> None:
     fleet.fleet.merge_tags(definition, {claim: "2027-01-01T00:00:00Z elsewhere/1:2 rotation"})
     fleet.tape.listen = meanwhile
 
-    with pytest.raises(RolloutRefused, match="what may go changed while it was decided"):
+    with pytest.raises(
+        RolloutRefused, match="the set of retirable versions changed during planning"
+    ):
         retire(fleet)
 
     assert fleet.version("0.2.0").end_of_life is None
