@@ -1,3 +1,1 @@
 """Azure Resource Manager's own providers, identities, roles, quotas and generic resources."""
-
-__all__: list[str] = []
