@@ -31,9 +31,8 @@ from imagebake.heartbeat.model import (
     Beat,
     Phase,
 )
-from imagebake.heartbeat.records import load_summaries
-from imagebake.heartbeat.records import BeatRecords, garbage_collection_paused
-from imagebake.heartbeat.verdict import find_incidents, ring_health, judge_beats
+from imagebake.heartbeat.records import BeatRecords, garbage_collection_paused, load_summaries
+from imagebake.heartbeat.verdict import find_incidents, judge_beats, ring_health
 from imagebake.kernel.context import Workspace
 
 BEATS, REGIONS, LIMIT = 100_000, 10, 2.0

@@ -17,8 +17,8 @@ from imagebake.azure.client.endpoint import Endpoint
 from imagebake.azure.client.identity import LoopbackCredential
 from imagebake.azure.client.retry import RetryClock
 from imagebake.azure.compute.fleet import Fleet
-from imagebake.emulator.throttling import ThrottlingPolicy
 from imagebake.emulator.server import SUBSCRIPTION, Emulator
+from imagebake.emulator.throttling import ThrottlingPolicy
 
 GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/imagebake"
 GALLERY = f"{GROUP}/providers/Microsoft.Compute/galleries/imagebake"

@@ -13,7 +13,7 @@ from imagebake.kernel.errors import ArtifactError
 from imagebake.kernel.host import debs
 from imagebake.kernel.host.download import storage_error
 from imagebake.kernel.host.files import file_lock
-from imagebake.kernel.text.names import SHA256
+from imagebake.kernel.text.constrained import SHA256
 from imagebake.mirror.store import DirectoryStore
 from imagebake.spec.lock import Bundle
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from imagebake.kernel.digest import sha256_bytes
 from imagebake.kernel.host.files import write_atomically
-from imagebake.kernel.text.names import SHA256
+from imagebake.kernel.text.constrained import SHA256
 
 READ_ONLY = 0o444
 

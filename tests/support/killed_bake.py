@@ -1,4 +1,4 @@
-"""A bake that dies where it is told to: `python -m tests.support.killed_bake FOLDER EVENT [URL CA]`.
+"""A bake that dies on an event: `python -m tests.support.killed_bake FOLDER EVENT [URL CA]`.
 
 With an address it bakes on an emulator of another process, which goes on.
 """

@@ -19,7 +19,7 @@ from imagebake.build.render.image_template import (
 from imagebake.kernel.digest import canonical_json
 from imagebake.kernel.errors import RenderError
 from imagebake.kernel.templating import Templates
-from imagebake.kernel.text.names import TEMPLATE
+from imagebake.kernel.text.constrained import TEMPLATE
 from imagebake.lab.local_cloud import template_source
 from imagebake.spec.model.image_spec import ImageSpec
 from imagebake.spec.model.outputs import TargetRegion

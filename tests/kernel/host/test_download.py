@@ -244,7 +244,9 @@ def test_a_redirect_to_another_server_is_refused(
     with pytest.raises(ArtifactError) as caught:
         downloader.fetch(wanted(server), tmp_path / "blob", reach=ARCHIVE)
 
-    assert caught.value.message == f"{server.url}/file redirects to another server, elsewhere.example"
+    assert (
+        caught.value.message == f"{server.url}/file redirects to another server, elsewhere.example"
+    )
 
 
 def test_a_redirect_to_a_host_that_the_pin_names_is_followed_and_verified(

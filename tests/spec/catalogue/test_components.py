@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from imagebake.kernel.text import names
+from imagebake.kernel.text import constrained
 from imagebake.kernel.text.versions import DebianVersion, Scheme
 from imagebake.spec.catalogue import windows
 from imagebake.spec.catalogue.component import Component
@@ -21,7 +21,7 @@ def test_a_component_is_known_by_its_name(component: Component) -> None:
     assert packages_on(Distribution.DEBIAN)[component.name] == component.packages
     on_ubuntu = packages_on(Distribution.UBUNTU)[component.name]
     assert on_ubuntu == (component.ubuntu or component.packages)
-    assert all(names.DEBIAN_PACKAGE.fullmatch(name) for name in component.packages)
+    assert all(constrained.DEBIAN_PACKAGE.fullmatch(name) for name in component.packages)
 
 
 @components
