@@ -56,11 +56,11 @@ def test_a_package_that_somebody_changed_is_named_everywhere_it_matters(golden: 
     assert failed(verification)["SBOM"] == (
         "jq: the SBOM says 1.6-2.1+deb12u1, the image has 1.6-2.1+evil",
     )
-    said = masked(sample, f"{verification}\n")
+    message = masked(sample, f"{verification}\n")
     found = sha256_bytes(a_tar(sample.tree))
     golden.check(
         "reports/verify-failed.txt",
-        said.replace(found, "<found>").replace(found[:16], "<found>"),
+        message.replace(found, "<found>").replace(found[:16], "<found>"),
     )
 
 

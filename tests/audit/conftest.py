@@ -47,7 +47,7 @@ def look() -> Survey:
     return look_at
 
 
-def said(report: DependencyReport) -> list[str]:
+def finding_lines(report: DependencyReport) -> list[str]:
     """Every debt as `path:line:column rule message`."""
     return [
         f"{debt.path}:{debt.line}:{debt.column} {debt.rule.id} {debt.message}"

@@ -106,7 +106,7 @@ def test_a_template_of_windows_becomes_a_spec_of_windows(place: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("import",), "name an image template"),
         (("import", "gone.json"), "gone.json cannot be read"),
@@ -119,12 +119,12 @@ def test_a_template_of_windows_becomes_a_spec_of_windows(place: Path) -> None:
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_what_cannot_be_read_is_one_clear_error(
-    place: Path, words: tuple[str, ...], said: str
+    place: Path, words: tuple[str, ...], message: str
 ) -> None:
     done = run(*words, cwd=place)
 
     assert done.returncode == 2
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert specs(place) == []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.audit.conftest import Survey, extensions, said
+from tests.audit.conftest import Survey, extensions, finding_lines
 
 EXTENSION = """
 resource "azurerm_virtual_machine_extension" "x" {
@@ -33,7 +33,7 @@ def test_a_called_module_is_read_as_it_is_called_and_not_alone(look: Survey) -> 
         }
     )
 
-    assert said(report) == ["main.bicep:3:11 D101 the virtual machine vm/x waits for Tool"]
+    assert finding_lines(report) == ["main.bicep:3:11 D101 the virtual machine vm/x waits for Tool"]
     assert report.dependencies[0].via == ("main.bicep:1:1",)
     assert report.unresolved == ()
 
@@ -216,7 +216,9 @@ def test_nothing_that_a_terminal_obeys_is_said(look: Survey) -> None:
     report = look({"main.tf": EXTENSION % '"\x1b[2J\u202eTool"'})
 
     said_of_it = (
-        "".join(said(report)) + report.dependencies[0].subject + report.dependencies[0].source
+        "".join(finding_lines(report))
+        + report.dependencies[0].subject
+        + report.dependencies[0].source
     )
     assert "Tool" in said_of_it
     assert not {"\x1b", "\u202e"} & set(said_of_it)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from imagebake.audit.library import TemplateLibrary
 from imagebake.audit.scan import scan_templates
-from tests.audit.conftest import Survey, TextFiles, extensions, said
+from tests.audit.conftest import Survey, TextFiles, extensions, finding_lines
 from tests.support.golden import FOLDER
 
 SEEDS = {
@@ -93,7 +93,7 @@ def test_the_rest_of_a_broken_file_is_read(look: Survey) -> None:
     report = look({name: text for name, text in SEEDS.items() if name.startswith("malformed/")})
 
     assert extensions(report) == {"Contoso.Tools.Inventory"}
-    assert len([line for line in said(report) if " D101 " in line]) == 3
+    assert len([line for line in finding_lines(report) if " D101 " in line]) == 3
     assert {mistake.path for mistake in report.malformed} == {
         f"malformed/{name}" for name in ("broken.bicep", "broken.tf", "comma.json", "cut-off.json")
     }
@@ -104,7 +104,7 @@ def test_a_byte_order_mark_and_other_line_ends_are_fine(look: Survey, tmp_path: 
 
     report = look({"a.bicep": text})
 
-    assert said(report)[0].startswith("a.bicep:10:16 D108 ")
+    assert finding_lines(report)[0].startswith("a.bicep:10:16 D108 ")
     assert report.malformed == ()
 
 

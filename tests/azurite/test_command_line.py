@@ -64,10 +64,10 @@ def test_a_push_that_is_killed_goes_on_where_it_was(
         killed.communicate()
 
         again = start(filled, storage, login, url, "push", "demo", "--json")
-        said, told = again.communicate()
+        output, told = again.communicate()
 
         assert again.returncode == 0, told
-        done = json.loads(said)
+        done = json.loads(output)
         assert (done["mirror"], done["files"]) == (url, 6)
         assert done["sent"] < BLOCKS / 2
         assert remote.inspect(container, progress=Tape()).is_good
@@ -86,6 +86,6 @@ def test_a_mirror_that_is_verified_says_what_is_wrong(
 
     bad = start(filled, storage, login, url, "verify", "--remote")
 
-    said, told = bad.communicate()
-    assert (bad.returncode, said) == (5, "6 files read, 1 wrong\n")
+    output, told = bad.communicate()
+    assert (bad.returncode, output) == (5, "6 files read, 1 wrong\n")
     assert f"{name} has the sha256" in told

@@ -167,11 +167,11 @@ def test_a_list_of_packages_may_say_the_same_in_other_words(
     filled = stock()
     push(filled, container)
     name = name_of(filled, "/Packages")
-    said = b"".join(container.pieces(name))
-    container.client.upload_blob(name, b"X-Made-By: another\n" + said, overwrite=True)
+    content = b"".join(container.pieces(name))
+    container.client.upload_blob(name, b"X-Made-By: another\n" + content, overwrite=True)
 
     assert push(filled, container).new == 0
-    container.client.upload_blob(name, said.replace(b"SHA256: ", b"SHA256: 0"), overwrite=True)
+    container.client.upload_blob(name, content.replace(b"SHA256: ", b"SHA256: 0"), overwrite=True)
     with pytest.raises(ArtifactError, match="Packages"):
         push(filled, container)
 

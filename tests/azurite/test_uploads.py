@@ -56,7 +56,9 @@ def test_what_is_there_is_not_sent_again(container: BlobContainer, parcel: Make)
     assert (again.sent, again.wrong) == (0, {})
 
 
-def test_something_else_is_named_and_never_overwritten(container: BlobContainer, parcel: Make) -> None:
+def test_something_else_is_named_and_never_overwritten(
+    container: BlobContainer, parcel: Make
+) -> None:
     names = ("a/small", "a/large")
     upload(container, parcel("a/small", seed="other"), parcel("a/large", 3500, seed="other"))
     before = [read(container, name) for name in names]
@@ -128,7 +130,9 @@ def test_blocks_that_are_all_there_only_need_to_be_joined(
     assert read(container, "a/large") == content(sent)
 
 
-def test_who_comes_second_finds_the_same_and_is_content(container: BlobContainer, parcel: Make) -> None:
+def test_who_comes_second_finds_the_same_and_is_content(
+    container: BlobContainer, parcel: Make
+) -> None:
     parcels = [parcel("a/small"), parcel("a/large", 3500)]
     slow = Upload(container=container, step=Tape(), block=BLOCK)
     missing = slow.missing(parcels)

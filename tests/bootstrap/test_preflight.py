@@ -73,7 +73,7 @@ def found(site: Site, *checks: Check, **changes: Any) -> list[PreflightFinding]:
     return [one for check in checks for one in check(site.cloud, needs(site, **changes))]
 
 
-def said(complaints: list[PreflightFinding]) -> list[str]:
+def sentences(complaints: list[PreflightFinding]) -> list[str]:
     return [f"{one.check}: {one.what}" for one in complaints]
 
 
@@ -116,7 +116,7 @@ def test_cores_and_sizes_that_cannot_be_had_are_told(site: Site, emulator: Emula
         },
     )
 
-    assert said(told) == [
+    assert sentences(told) == [
         f"size: the size Standard_D2ds_v5 is restricted ({NOT_OURS}) in northeurope",
         "size: the size Standard_Z9 is not offered in westeurope",
         "quota: westeurope has 3 of 10 vCPUs of standardDDSv5Family left, and 4 are needed",
@@ -137,7 +137,7 @@ def test_a_gallery_that_is_missing_or_nearly_full_is_told(site: Site, emulator: 
         galleries=(("imagebake", "full", "westeurope"), ("x", "y", "westeurope")),
     )
 
-    assert said(told) == [
+    assert sentences(told) == [
         "quota: westeurope has 9,000 versions, of 10,000 that Azure allows",
         "gallery: there is no gallery y in x",
     ]
@@ -165,13 +165,13 @@ def test_an_identity_without_its_roles_or_that_is_gone_is_told(site: Site) -> No
     )
     none = found(site, permissions.check_build_identities, identity="")
 
-    assert said(other)[0] == (
+    assert sentences(other)[0] == (
         "role: imagebake-read may not Microsoft.Compute/galleries/images/read and 2 more on"
         " Microsoft.Compute/galleries/imagebake"
     )
-    assert said(reading)[-1].startswith("role: imagebake-read may not Microsoft.Storage/")
-    assert said(gone) == ["identity: the identity imagebake-read-not does not exist"]
-    assert said(none) == ["identity: no identity is configured"]
+    assert sentences(reading)[-1].startswith("role: imagebake-read may not Microsoft.Storage/")
+    assert sentences(gone) == ["identity: the identity imagebake-read-not does not exist"]
+    assert sentences(none) == ["identity: no identity is configured"]
 
 
 def test_a_mirror_that_somebody_opened_is_told(site: Site) -> None:
@@ -188,7 +188,7 @@ def test_a_mirror_that_somebody_opened_is_told(site: Site) -> None:
     site.write(account, was)
 
     name, the = site.it.account, f"mirror: the mirror {site.it.account}"
-    assert said(told) == [
+    assert sentences(told) == [
         f"{the} can be reached from the internet: publicNetworkAccess is Enabled",
         f"{the} can be written with an account key: allowSharedKeyAccess is true",
         f"mirror: the private endpoint of the mirror {name} is missing",

@@ -440,9 +440,11 @@ def test_nothing_of_azure_is_imported_before_it_is_asked() -> None:
         "print([name for name in sys.modules if name.startswith('azure')])"
     )
 
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    output = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
 
-    assert said.stdout == "[]\n"
+    assert output.stdout == "[]\n"
 
 
 def revoke(machine: Machine, ring: str = "*") -> None:
@@ -460,11 +462,11 @@ def test_what_was_revoked_is_not_baked_again_unless_it_has_to_be(machine: Machin
         machine.bake(a_plan())
     forced = machine.bake(a_plan(), force=True)
 
-    said = "demo@2026.1122.0 has the same content and is revoked: it does not boot"
-    assert caught.value.message == said
+    message = "demo@2026.1122.0 has the same content and is revoked: it does not boot"
+    assert caught.value.message == message
     assert caught.value.hint == "./inv bump demo may help; --force bakes it all the same"
     assert str(forced.version.version) == "2026.1122.1"
-    assert f"{said}, and so will this version be" in machine.tape.notes
+    assert f"{message}, and so will this version be" in machine.tape.notes
 
 
 def test_what_was_revoked_for_some_rings_is_there_for_the_others(machine: Machine) -> None:

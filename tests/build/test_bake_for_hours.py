@@ -139,7 +139,7 @@ def test_without_a_token_nothing_is_begun_and_the_reason_is_told(bakery: Bakery)
         )
         return caught.value.message
 
-    said = cloud.time.live(act)
+    message = cloud.time.live(act)
 
-    assert said.startswith("cannot sign in to Azure: no token could be had: ")
+    assert message.startswith("cannot sign in to Azure: no token could be had: ")
     assert not [path for _, path in bakery.network.seen if "subscriptions" in path]

@@ -52,8 +52,8 @@ def running(machine: Machine, builder: ObedientBuilder) -> Machine:
     """A machine whose bake was cut off while its run customizes, and cleaned nothing up."""
     builder.hold = True
 
-    def cut_off(said: str) -> None:
-        if said == "Customizing":
+    def cut_off(message: str) -> None:
+        if message == "Customizing":
             raise OutcomeUnknown("nothing is heard any more")
 
     machine.tape.listen = cut_off
@@ -75,7 +75,9 @@ def test_a_killed_bake_is_picked_up_with_the_same_progress(
     kill_at("Customizing", machine)
     running = machine
     (note,) = running.notes.under_way("demo")
-    running.tape.listen = lambda said: builder.released.set() if said == "Customizing" else None
+    running.tape.listen = lambda message: (
+        builder.released.set() if message == "Customizing" else None
+    )
 
     result = running.resume()
 
@@ -117,8 +119,8 @@ def test_a_note_is_for_its_owners_eyes(running: Machine, builder: ObedientBuilde
 def test_two_resumes_at_once_make_one_version(running: Machine, builder: ObedientBuilder) -> None:
     results: list[BakeResult] = []
 
-    def let_go(said: str) -> None:
-        if "waiting for it" in said:
+    def let_go(message: str) -> None:
+        if "waiting for it" in message:
             builder.released.set()
 
     running.tape.listen = let_go
@@ -249,8 +251,8 @@ def test_a_run_that_nothing_is_heard_of_is_left_alone_and_picked_up(
         attempts=1,
     )
 
-    def fall_silent(said: str) -> None:
-        if said == "Customizing":
+    def fall_silent(message: str) -> None:
+        if message == "Customizing":
             faults.append(machine.emulator.fail("GET", "*/imageTemplates/*", status=503, times=999))
 
     machine.tape.listen = fall_silent
@@ -314,8 +316,8 @@ def test_the_gallery_is_looked_at_before_a_run_is_made_again(tmp_path: Path) -> 
     builder, clock = ObedientBuilder(), Clock()
     with slow_world(tmp_path, clock, builder) as machine:
 
-        def die(said: str) -> None:
-            if "takes longer" in said:
+        def die(message: str) -> None:
+            if "takes longer" in message:
                 raise KeyboardInterrupt
 
         machine.tape.listen = die

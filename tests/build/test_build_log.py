@@ -67,9 +67,9 @@ def test_the_step_that_failed_says_why_and_what_to_do() -> None:
 
 @pytest.mark.parametrize("kind", ["shell", "file", "powershell", "windows-restart"])
 def test_every_kind_of_provisioner_is_a_step(kind: str) -> None:
-    said = (f"(telemetry) Starting provisioner {kind}", f"(telemetry) ending {kind}")
+    lines = (f"(telemetry) Starting provisioner {kind}", f"(telemetry) ending {kind}")
 
-    log = read_log(said)
+    log = read_log(lines)
 
     assert [(step.kind, step.outcome) for step in log.steps] == [(kind, "done")]
 
@@ -86,10 +86,10 @@ def test_a_log_that_is_being_written_is_read_as_far_as_it_goes() -> None:
     log = BuildLog()
 
     marked = log.feed("(telemetry) Starting provisioner shell")
-    said = log.feed("    greet: hello")
+    shown = log.feed("    greet: hello")
 
     assert marked is None
-    assert said == "greet: hello"
+    assert shown == "greet: hello"
     assert log.steps[0].outcome == "running"
     assert log.steps[0].seconds is None
 

@@ -7,21 +7,21 @@ from imagebake.build.build_log import LogSource, follow_log
 
 def test_output_is_followed_to_the_last_word() -> None:
     """The run ends between two looks, and what it said last is not missed."""
-    said, rests, states = bytearray(), 0, list[str]()
+    written, rests, states = bytearray(), 0, list[str]()
 
     def rest() -> None:
         nonlocal rests
         rests += 1
-        said.extend(b"one\n" if rests == 1 else b"")
+        written.extend(b"one\n" if rests == 1 else b"")
 
     def state() -> str | None:
         if rests < 2:
             return "Customizing" if rests else "Building"
-        if not said.endswith(b"last\n"):
-            said.extend(b"last\n")
+        if not written.endswith(b"last\n"):
+            written.extend(b"last\n")
         return None
 
-    source = LogSource(read=lambda offset: bytes(said[offset:]), state=state, rest=rest)
+    source = LogSource(read=lambda offset: bytes(written[offset:]), state=state, rest=rest)
 
     assert list(follow_log(source, states.append)) == [b"one\n", b"last\n"]
     assert states == ["Building", "Customizing"]

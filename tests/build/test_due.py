@@ -130,7 +130,7 @@ def test_a_schedule_is_read_in_its_own_time_zone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cron", "zone", "said"),
+    ("cron", "zone", "message"),
     [
         ("61 3 * * 2", "Etc/UTC", "'61 3 * * 2' names no time: Bad minute"),
         ("0 3 30 2 *", "Etc/UTC", "'0 3 30 2 *' names no time: Bad day-of-month"),
@@ -138,8 +138,8 @@ def test_a_schedule_is_read_in_its_own_time_zone() -> None:
     ],
     ids=["minute", "day", "zone"],
 )
-def test_a_schedule_that_names_no_time_is_no_schedule(cron: str, zone: str, said: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(said)):
+def test_a_schedule_that_names_no_time_is_no_schedule(cron: str, zone: str, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
         Schedule(cron=cron, timezone=zone)
 
 

@@ -31,8 +31,8 @@ def as_json(steps: Iterable[Step]) -> str:
 
 def line(step: Step) -> str:
     """The step for a person."""
-    said = "ok" if step.ok else f"NOT OK: {' '.join(step.why.split())}"
-    return f"{step.client:3} {step.version:7} {step.seconds:6.1f} s  {step.step:66} {said}"
+    outcome = "ok" if step.ok else f"NOT OK: {' '.join(step.why.split())}"
+    return f"{step.client:3} {step.version:7} {step.seconds:6.1f} s  {step.step:66} {outcome}"
 
 
 def summary(steps: Iterable[Step]) -> str:

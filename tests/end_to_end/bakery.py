@@ -180,10 +180,10 @@ def await_silence(folder: Path) -> None:
     assert leftovers(folder) == {}
 
 
-def newest_offered(said: str) -> str:
+def newest_offered(message: str) -> str:
     """The newest version that a refused lock says there is."""
-    found = re.search(r"jq 0: there is (.+)", said)
-    assert found, said
+    found = re.search(r"jq 0: there is (.+)", message)
+    assert found, message
     return found[1].split(", ")[-1]
 
 

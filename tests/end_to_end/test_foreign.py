@@ -90,7 +90,7 @@ def test_a_source_that_is_not_known_is_made_from_the_suite_that_is_named(
 
 
 @pytest.mark.parametrize(
-    ("customizer", "said"),
+    ("customizer", "message"),
     [
         ({"type": "PowerShell", "inline": ["dir"]}, "makes Linux images"),
         ({"type": "WindowsRestart"}, "makes Linux images"),
@@ -111,13 +111,13 @@ def test_a_source_that_is_not_known_is_made_from_the_suite_that_is_named(
     ids=["PowerShell", "restart", "failing", "scriptUri", "File"],
 )
 def test_what_cannot_be_done_is_one_clear_error(
-    warm: Bakery, tmp_path: Path, customizer: dict[str, Any], said: str
+    warm: Bakery, tmp_path: Path, customizer: dict[str, Any], message: str
 ) -> None:
     template = write(tmp_path, customize=[customizer])
 
     refused = warm.run("try", template, ends=7).stderr
 
-    assert said in refused
+    assert message in refused
     assert refused.count("error: ") == 1
     assert "Traceback" not in refused
 
@@ -143,11 +143,11 @@ def test_what_is_no_template_is_refused_before_anything_starts(
 def test_the_emulator_serves_other_clients_until_it_is_told_to_stop(warm: Bakery) -> None:
     with warm.start("emulator") as running:
         assert running.stdout
-        said = ""
-        while "SSL_CERT_FILE" not in said:
-            said += running.stdout.readline()
-        found = re.search(r"https://127\.0\.0\.1:\d+", said)
-        trusted = re.search(r"REQUESTS_CA_BUNDLE=(\S+)", said)
+        output = ""
+        while "SSL_CERT_FILE" not in output:
+            output += running.stdout.readline()
+        found = re.search(r"https://127\.0\.0\.1:\d+", output)
+        trusted = re.search(r"REQUESTS_CA_BUNDLE=(\S+)", output)
         assert found
         assert trusted
         context = ssl.create_default_context(cafile=trusted[1])

@@ -38,7 +38,7 @@ def test_people_read_the_same_in_tables(seed: Bakery) -> None:
 
     listed = seed.run("versions").stdout.splitlines()
     shown = seed.run("show", f"{IMAGE}@{version}").stdout
-    said = seed.run("validate", IMAGE).stdout
+    output = seed.run("validate", IMAGE).stdout
 
     assert listed[0].split() == [
         *("image", "version", "state", "shown", "published", "age", "regions", "bake", "key"),
@@ -46,7 +46,7 @@ def test_people_read_the_same_in_tables(seed: Bakery) -> None:
     ]
     assert listed[1].startswith(f"{IMAGE}   {version}  Succeeded  hidden")
     assert shown.startswith(f"{IMAGE}@{version}\n")
-    assert said.splitlines()[-1].startswith(f"{IMAGE}@{version}: 0 errors")
+    assert output.splitlines()[-1].startswith(f"{IMAGE}@{version}: 0 errors")
 
 
 def test_a_second_bake_says_unchanged_and_touches_nothing(seed: Bakery, tmp_path: Path) -> None:
@@ -76,10 +76,10 @@ def test_the_repository_holds_nothing_but_the_spec_and_the_lock_it_was_told_to_w
 def test_locking_again_changes_nothing(warm: Bakery) -> None:
     before = tree(warm.root)
 
-    (said,) = warm.json("lock", IMAGE)
+    (output,) = warm.json("lock", IMAGE)
 
-    assert said["outcome"] == "unchanged"
-    assert said["moves"] == []
+    assert output["outcome"] == "unchanged"
+    assert output["moves"] == []
     assert tree(warm.root) == before
     assert warm.json("lock", IMAGE, "--check") == {IMAGE: "fresh"}
 
@@ -134,9 +134,9 @@ def test_cleaning_keeps_what_versions_stand_on(warm: Bakery) -> None:
     warm.run("bake", IMAGE, ends=7)
     before = warm.layers()
 
-    said = warm.run("clean", "--budget", "0").stdout
+    output = warm.run("clean", "--budget", "0").stdout
 
-    assert re.match(r"removed [1-9]\d* layers: .* freed, .* left\n", said)
+    assert re.match(r"removed [1-9]\d* layers: .* freed, .* left\n", output)
     assert warm.layers() < before
     assert warm.json("validate", IMAGE)[0]["passed"]
 

@@ -39,9 +39,9 @@ def rehearse(bakery: Bakery, book: str, image: str = IMAGE) -> str:
 def test_a_runbook_that_beats_sees_its_trouble_in_machines_that_boot(
     clone: Clone, book: str
 ) -> None:
-    said = rehearse(clone.bakery, book, clones.IMAGE)
+    output = rehearse(clone.bakery, book, clones.IMAGE)
 
-    assert "./inv heartbeat $IMAGE --region $REGION" in said
+    assert "./inv heartbeat $IMAGE --region $REGION" in output
 
 
 @pytest.mark.parametrize(

@@ -83,11 +83,11 @@ def test_an_interrupted_bake_ends_with_130_and_leaves_nothing(
             break
 
     running.send_signal(number)
-    said = running.communicate()[0]
+    output = running.communicate()[0]
 
     assert running.returncode == 130
-    assert "Traceback" not in said
-    assert said.endswith("interrupted\n")
+    assert "Traceback" not in output
+    assert output.endswith("interrupted\n")
     await_silence(warm.state)
     assert warm.half_made() == []
     assert [row["version"] for row in warm.versions()] == before
@@ -98,11 +98,11 @@ def test_two_bakes_of_one_image_at_once_make_one_version(warm: Bakery) -> None:
     warm.customize(("slow", "for i in $(seq 200); do true; done; echo both | sudo tee /etc/both"))
 
     bakes = [warm.start("bake", IMAGE) for _ in range(2)]
-    said = [bake.communicate()[0] for bake in bakes]
+    output = [bake.communicate()[0] for bake in bakes]
 
-    assert [bake.returncode for bake in bakes] == [0, 0], said
+    assert [bake.returncode for bake in bakes] == [0, 0], output
     assert len(warm.versions()) == before + 1
-    outcomes = sorted(one.splitlines()[-1].split()[2] for one in said)
+    outcomes = sorted(one.splitlines()[-1].split()[2] for one in output)
     assert outcomes == ["baked", "unchanged"]
 
 
@@ -167,10 +167,10 @@ def test_a_full_disk_is_one_clear_error_and_the_next_run_picks_up(
         check=False,
     )
 
-    said = re.split(r"ended=(\d+)\n", done.stdout)
-    assert [int(code) for code in said[1::2]] == [code for _, code in steps], done.stdout
-    for failed in (said[0], said[2]):
+    output = re.split(r"ended=(\d+)\n", done.stdout)
+    assert [int(code) for code in output[1::2]] == [code for _, code in steps], done.stdout
+    for failed in (output[0], output[2]):
         assert failed.count("error: ") == 1
         assert re.search(r"no space is left|the disk of .* is full", failed)
         assert "Traceback" not in failed
-    assert "baked" in said[4]
+    assert "baked" in output[4]

@@ -45,10 +45,10 @@ def test_the_bill_of_a_real_image_is_valid_and_knows_its_pin(seed: Bakery, tmp_p
 
 
 def test_a_version_is_what_is_said_of_it(seed: Bakery) -> None:
-    said = seed.run("verify", IMAGE).stdout.splitlines()
+    output = seed.run("verify", IMAGE).stdout.splitlines()
 
-    assert [line.split(":")[0].split()[0] for line in said[:-1]] == ["ok"] * 6
-    assert said[-1].endswith(": verified")
+    assert [line.split(":")[0].split()[0] for line in output[:-1]] == ["ok"] * 6
+    assert output[-1].endswith(": verified")
     assert seed.json("verify", IMAGE)["passed"] is True
 
 
@@ -85,11 +85,11 @@ def test_a_record_that_somebody_changed_is_found(warm: Bakery) -> None:
     lock["lock"]["steps"][-1]["packages"][-1]["sha256"] = "0" * 64
     plan.write_text(json.dumps(lock))
 
-    said = warm.run("verify", f"{IMAGE}@{version}", ends=3).stdout
+    output = warm.run("verify", f"{IMAGE}@{version}", ends=3).stdout
 
     plan.write_text(good)
-    assert "the lock of plan.json is" in said
-    assert "not the lock's" in said
+    assert "the lock of plan.json is" in output
+    assert "not the lock's" in output
 
 
 @pytest.mark.slow  # in every run: the tutorial of a pin
@@ -114,15 +114,15 @@ def test_two_versions_are_compared_by_what_is_in_them(warm: Bakery, tmp_path: Pa
 
 @pytest.mark.parametrize("task", ["diff", "sbom", "provenance", "verify"])
 def test_a_version_that_is_not_there_is_refused(seed: Bakery, task: str) -> None:
-    said = seed.run(task, f"{IMAGE}@2001.101.0", ends=2).stderr
+    output = seed.run(task, f"{IMAGE}@2001.101.0", ends=2).stderr
 
-    assert f"there is no version 2001.101.0 of {IMAGE}" in said
+    assert f"there is no version 2001.101.0 of {IMAGE}" in output
     assert "name an image" in seed.run(task, ends=2).stderr
 
 
 def test_a_key_that_is_none_is_found_before_anything_is_built(warm: Bakery) -> None:
     lost = dataclasses.replace(warm, settings={"signing_key": "nowhere.pem"})
 
-    said = lost.run("bake", IMAGE, "--force", ends=2).stderr
+    output = lost.run("bake", IMAGE, "--force", ends=2).stderr
 
-    assert "the setting signing_key names" in said
+    assert "the setting signing_key names" in output

@@ -21,9 +21,9 @@ VALUES = st.recursive(
 
 @given(VALUES)
 def test_it_is_what_json_writes_sorted_and_indented(value: Any) -> None:  # noqa: ANN401 - JSON
-    said = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
 
-    assert canonical_json(value) == f"{said}\n".encode()
+    assert canonical_json(value) == f"{text}\n".encode()
 
 
 @pytest.mark.parametrize("value", [float("nan"), [float("inf")], {"a": float("-inf")}])

@@ -28,7 +28,7 @@ def templates(folder: Path, **texts: str) -> Templates:
     return Templates(folder)
 
 
-def said(script: str) -> bytes:
+def stdout_of(script: str) -> bytes:
     """What `sh` prints for *script*, which must go well."""
     done = subprocess.run(
         ["sh", "-eu"], input=script.encode(), capture_output=True, check=True, timeout=20
@@ -53,7 +53,7 @@ def test_every_value_reaches_the_shell_as_it_is_or_not_at_all(
 
     script = shell.shell("words.j2", values=values)
 
-    assert said(script).split(b"\0")[1:-1] == [value.encode() for value in values]
+    assert stdout_of(script).split(b"\0")[1:-1] == [value.encode() for value in values]
 
 
 @pytest.mark.parametrize("character", ["\n", "\r", "\0", "\x1b", "\x07", "\x7f", "\x85", "\ud800"])
@@ -86,7 +86,8 @@ def test_a_here_document_says_what_was_put_in(body: str) -> None:
     assume(not any(line[:1] == "T" and not line.isascii() for line in body.split("\n")))
 
     assert (
-        said(f"cat {heredoc(body, 'THE_END').text}\n") == body.removesuffix("\n").encode() + b"\n"
+        stdout_of(f"cat {heredoc(body, 'THE_END').text}\n")
+        == body.removesuffix("\n").encode() + b"\n"
     )
 
 
@@ -98,7 +99,7 @@ def test_a_line_of_which_the_shell_would_lose_a_byte_is_refused(line: str) -> No
 
 @pytest.mark.parametrize("line", ["x T¡", "Tx¡", " T¡", "THE_ENDx"])
 def test_a_line_that_the_shell_tells_apart_is_said_as_it_is(line: str) -> None:
-    assert said(f"cat {heredoc(line, 'THE_END').text}\n") == f"{line}\n".encode()
+    assert stdout_of(f"cat {heredoc(line, 'THE_END').text}\n") == f"{line}\n".encode()
 
 
 def test_a_text_cannot_end_its_own_here_document(tmp_path: Path) -> None:

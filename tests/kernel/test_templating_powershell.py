@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from imagebake.kernel.errors import RenderError
 from imagebake.kernel.templating import Templates, here_string, powershell_text
-from tests.support.powershell import QUOTES, complaints, said
+from tests.support.powershell import QUOTES, complaints, literal_value
 
 HOSTILE = (
     *QUOTES, "it's", "''", "\u2019\u2019", "'; Remove-Item C:\\ -Recurse; '",
@@ -42,7 +42,7 @@ def templates(folder: Path, text: str) -> Templates:
 @given(words.filter(said_safely))
 @example("'")
 def test_a_literal_is_the_value_and_nothing_beside_it(value: str) -> None:
-    assert said(powershell_text(value)) == value
+    assert literal_value(powershell_text(value)) == value
 
 
 @settings(max_examples=150, deadline=None)
@@ -59,7 +59,7 @@ def test_a_literal_is_ascii_and_one_line_and_parses(value: str) -> None:
 def test_no_quote_that_powershell_knows_ends_a_text(quote: str) -> None:
     value = f"a{quote}; calc #"
 
-    assert said(powershell_text(value)) == value
+    assert literal_value(powershell_text(value)) == value
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,9 @@ def test_every_value_reaches_a_script_as_it_is_or_not_at_all(
 ) -> None:
     windows = templates(tmp_path_factory.getbasetemp(), "{{ value }}\n")
     if said_safely(value):
-        assert said(windows.powershell("one.ps1.j2", value=value).removesuffix("\n")) == value
+        assert (
+            literal_value(windows.powershell("one.ps1.j2", value=value).removesuffix("\n")) == value
+        )
     else:
         with pytest.raises(RenderError, match="has the control character"):
             windows.powershell("one.ps1.j2", value=value)

@@ -127,15 +127,15 @@ BROKEN = (
 )
 
 
-@pytest.mark.parametrize(("changes", "law", "said"), BROKEN)
+@pytest.mark.parametrize(("changes", "law", "message"), BROKEN)
 def test_each_law_is_told_by_its_name(
-    changes: dict[str, Any], law: ProofCriterion, said: str
+    changes: dict[str, Any], law: ProofCriterion, message: str
 ) -> None:
     proof = proven(seen("boot", **changes))
 
     (reason,) = proof.reasons
     assert reason.criterion is law
-    assert said in reason.message
+    assert message in reason.message
     assert reason.trials == ("boot",)
     assert reason.fix
 

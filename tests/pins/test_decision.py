@@ -27,9 +27,9 @@ def verdict(
     current: str,
     *candidates: Candidate,
     scheme: Scheme = Scheme.HANDLER,
-    **said: Any,  # noqa: ANN401 - any of the terms
+    **terms: Any,  # noqa: ANN401 - any of the terms
 ) -> Decision:
-    own = AdoptionTerms(**said)
+    own = AdoptionTerms(**terms)
     return decide(current, candidates, own, scheme=scheme, today=TODAY)
 
 
@@ -90,9 +90,9 @@ CASES: dict[str, tuple[Candidate, dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_what_stands_against_a_version_is_said(case: str) -> None:
-    candidate, said, why = CASES[case]
+    candidate, terms, why = CASES[case]
 
-    found = verdict("1.0.0", candidate, Candidate(version="0.9.0", published=OLD), **said)
+    found = verdict("1.0.0", candidate, Candidate(version="0.9.0", published=OLD), **terms)
 
     assert (found.allowed, found.newest, found.obstacle) == (None, candidate, why)
 
@@ -178,64 +178,64 @@ policies = st.builds(
 worlds = st.lists(candidates, max_size=6, unique_by=lambda one: one.version)
 
 
-def choose(current: str, there: list[Candidate], said: AdoptionTerms) -> Decision:
-    return decide(current, there, said, scheme=Scheme.HANDLER, today=TODAY)
+def choose(current: str, there: list[Candidate], terms: AdoptionTerms) -> Decision:
+    return decide(current, there, terms, scheme=Scheme.HANDLER, today=TODAY)
 
 
 def rank(found: Decision) -> object:
     return order(Scheme.HANDLER, found.allowed.version if found.allowed else found.current)
 
 
-@given(current=versions, there=worlds, said=policies)
+@given(current=versions, there=worlds, terms=policies)
 def test_what_is_adopted_is_newer_and_nothing_stands_against_it(
-    current: str, there: list[Candidate], said: AdoptionTerms
+    current: str, there: list[Candidate], terms: AdoptionTerms
 ) -> None:
-    found = choose(current, there, said)
+    found = choose(current, there, terms)
 
     if found.allowed:
         assert not in_order(Scheme.HANDLER, found.allowed.version, current)
-        assert obstacle(found.allowed, said, scheme=Scheme.HANDLER, today=TODAY) == ""
+        assert obstacle(found.allowed, terms, scheme=Scheme.HANDLER, today=TODAY) == ""
         assert found.newest
     if found.newest and found.newest != found.allowed:
         assert found.obstacle
 
 
-@given(current=versions, there=worlds, said=policies, data=st.data())
+@given(current=versions, there=worlds, terms=policies, data=st.data())
 def test_the_order_of_the_answers_does_not_matter(
-    current: str, there: list[Candidate], said: AdoptionTerms, data: st.DataObject
+    current: str, there: list[Candidate], terms: AdoptionTerms, data: st.DataObject
 ) -> None:
     shuffled = data.draw(st.permutations(there))
 
-    assert choose(current, shuffled, said) == choose(current, there, said)
+    assert choose(current, shuffled, terms) == choose(current, there, terms)
 
 
-@given(current=versions, there=worlds, said=policies)
+@given(current=versions, there=worlds, terms=policies)
 def test_what_was_adopted_is_where_it_stays(
-    current: str, there: list[Candidate], said: AdoptionTerms
+    current: str, there: list[Candidate], terms: AdoptionTerms
 ) -> None:
-    found = choose(current, there, said)
-    again = choose(found.allowed.version if found.allowed else current, there, said)
+    found = choose(current, there, terms)
+    again = choose(found.allowed.version if found.allowed else current, there, terms)
 
     assert again.allowed is None
 
 
-@given(current=versions, there=worlds, said=policies, denial=denials, more=st.integers(0, 10))
+@given(current=versions, there=worlds, terms=policies, denial=denials, more=st.integers(0, 10))
 def test_a_stricter_policy_never_adopts_a_newer_version(
-    current: str, there: list[Candidate], said: AdoptionTerms, denial: DeniedVersions, more: int
+    current: str, there: list[Candidate], terms: AdoptionTerms, denial: DeniedVersions, more: int
 ) -> None:
     stricter = dataclasses.replace(
-        said,
-        deny=(*said.deny, denial),
-        cooldown_days=said.cooldown_days + more,
+        terms,
+        deny=(*terms.deny, denial),
+        cooldown_days=terms.cooldown_days + more,
         prereleases=False,
     )
 
-    assert rank(choose(current, there, stricter)) <= rank(choose(current, there, said))  # type: ignore[operator] # orders of one scheme
+    assert rank(choose(current, there, stricter)) <= rank(choose(current, there, terms))  # type: ignore[operator] # orders of one scheme
 
 
-@given(current=versions, there=worlds, said=policies)
-def test_a_held_pin_never_moves(current: str, there: list[Candidate], said: AdoptionTerms) -> None:
-    assert choose(current, there, dataclasses.replace(said, hold="no")).allowed is None
+@given(current=versions, there=worlds, terms=policies)
+def test_a_held_pin_never_moves(current: str, there: list[Candidate], terms: AdoptionTerms) -> None:
+    assert choose(current, there, dataclasses.replace(terms, hold="no")).allowed is None
 
 
 @given(one=candidates)

@@ -139,7 +139,7 @@ def test_a_pin_at_the_newest_version_has_nothing_to_say() -> None:
 
 
 @pytest.mark.parametrize(
-    ("day", "said", "overdue"),
+    ("day", "message", "overdue"),
     [
         ("2026-11-21", "2026-11-21 (overdue)", True),
         ("2026-11-22", "2026-11-22 (soon)", False),
@@ -147,11 +147,11 @@ def test_a_pin_at_the_newest_version_has_nothing_to_say() -> None:
         ("2026-12-23", "2026-12-23", False),
     ],
 )
-def test_a_review_is_said_thirty_days_before(day: str, said: str, *, overdue: bool) -> None:
+def test_a_review_is_said_thirty_days_before(day: str, message: str, *, overdue: bool) -> None:
     found = look(Answer(asked=NOW), review_by=day)
 
-    assert (found.review, found.is_overdue) == (said, overdue)
-    assert found.is_newest is ("(" not in said)
+    assert (found.review, found.is_overdue) == (message, overdue)
+    assert found.is_newest is ("(" not in message)
 
 
 def test_what_is_not_known_is_not_the_newest() -> None:

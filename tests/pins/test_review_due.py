@@ -32,15 +32,15 @@ def due(day: str) -> ImageSpec:
 
 
 @pytest.mark.parametrize(
-    ("day", "said"),
+    ("day", "message"),
     [
         ("2026-11-22", ("jq: its review is due on 2026-11-22",)),
         ("2026-12-22", ("jq: its review is due on 2026-12-22",)),
         ("2026-12-23", ()),
     ],
 )
-def test_a_review_is_announced_thirty_days_before(day: str, said: tuple[str, ...]) -> None:
-    assert require_reviewed(due(day), today=TODAY, emergency="") == said
+def test_a_review_is_announced_thirty_days_before(day: str, message: tuple[str, ...]) -> None:
+    assert require_reviewed(due(day), today=TODAY, emergency="") == message
 
 
 def test_a_late_review_stops_the_bake() -> None:

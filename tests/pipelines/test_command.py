@@ -37,7 +37,7 @@ def test_the_first_line_that_differs_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("there", "said"),
+    ("there", "message"),
     [
         (WANTED[BAKE].replace("jobs: {}\n", ""), f"{BAKE}:4:1: error[W001]: it ends before"),
         (WANTED[BAKE] + "more: 1\n", f"{BAKE}:5:1: error[W001]: it should have ended"),
@@ -45,7 +45,7 @@ def test_the_first_line_that_differs_is_named(tmp_path: Path) -> None:
     ids=["shorter", "longer"],
 )
 def test_a_file_that_is_longer_or_shorter_differs_at_its_end(
-    tmp_path: Path, there: str, said: str
+    tmp_path: Path, there: str, message: str
 ) -> None:
     write_workflows(tmp_path, WANTED)
     (tmp_path / BAKE).write_text(there)
@@ -53,7 +53,7 @@ def test_a_file_that_is_longer_or_shorter_differs_at_its_end(
     with pytest.raises(SpecError) as caught:
         check_workflows(tmp_path, WANTED)
 
-    assert str(caught.value.diagnostics[0]).startswith(said)
+    assert str(caught.value.diagnostics[0]).startswith(message)
 
 
 def test_a_missing_workflow_and_an_abandoned_one_are_both_named(tmp_path: Path) -> None:

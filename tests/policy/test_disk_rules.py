@@ -18,13 +18,13 @@ def facts_of(boot: DiskBoot) -> DiskFacts:
     return DiskFacts(spec=a_spec(), subject=SUBJECT, boot=boot, console="kept.log")
 
 
-def stopped(trouble: BootTrouble | None, after: int, said: str = "") -> DiskBoot:
+def stopped(trouble: BootTrouble | None, after: int, message: str = "") -> DiskBoot:
     """A boot that got through so many stages, one a second."""
     return DiskBoot(
         stages=tuple((stage, float(second)) for second, stage in enumerate(ORDER[:after], 1)),
         trouble=trouble,
         limit=300.0,
-        trouble_line=said,
+        trouble_line=message,
         last=("one", "two") if trouble else (),
         secure=True,
         accelerator="KVM",

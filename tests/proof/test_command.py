@@ -15,7 +15,7 @@ NOON = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("",), "error: name an image, or IMAGE@VERSION\n  = hint: ./inv versions lists them\n"),
         (
@@ -27,12 +27,12 @@ NOON = dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)
     ids=["nothing", "nobody", "not baked"],
 )
 def test_there_is_no_ledger_of_what_is_not_there(
-    run: Run, words: tuple[str, ...], said: str
+    run: Run, words: tuple[str, ...], message: str
 ) -> None:
     done = run("ledger", *words)
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == said
+    assert done.stderr == message
 
 
 def test_a_silent_image_is_told_of_in_a_line_and_counted() -> None:

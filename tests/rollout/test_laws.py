@@ -356,11 +356,11 @@ def nothing_goes_that_must_not(seed: int) -> None:
         backwards = replace(inventory, versions=inventory.versions[::-1])
         again = retire_plan(policies, backwards, now=world.now, gate=OPEN)
         assert again.digest == plan.digest
-        said = {key(one.subject) for one in plan.actions}
-        said |= {key(one.subject) for one in plan.refusals}
-        said |= {key(one.subject) for one in plan.due}
+        subjects = {key(one.subject) for one in plan.actions}
+        subjects |= {key(one.subject) for one in plan.refusals}
+        subjects |= {key(one.subject) for one in plan.due}
         more = any("more may be retired or deleted" in note for note in plan.notes)
-        assert said >= world.versions.keys() or more or world.unread
+        assert subjects >= world.versions.keys() or more or world.unread
     laws.what_is_revoked_stays_revoked(world)
 
 

@@ -146,12 +146,12 @@ def test_a_hold_on_the_image_holds_every_version() -> None:
     assert promoted(old(), new(), definitions=(held,)).refusals
 
 
-@pytest.mark.parametrize(("said", "refused"), [(None, True), (False, True), (True, False)])
-def test_an_unknown_heartbeat_is_no_good_one(said: bool | None, refused: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize(("message", "refused"), [(None, True), (False, True), (True, False)])
+def test_an_unknown_heartbeat_is_no_good_one(message: bool | None, refused: bool) -> None:  # noqa: FBT001
     canary, broad = SPEC.rings
     rings = (canary, broad.model_copy(update={"heartbeat": True}))
     spec = SPEC.model_copy(update={"rings": rings})
-    beats = {} if said is None else {"canary": {version_id(NEW).lower(): said}}
+    beats = {} if message is None else {"canary": {version_id(NEW).lower(): message}}
 
     assert bool(promoted(old(), new(), spec=spec, heartbeats=beats).refusals) == refused
 

@@ -17,7 +17,7 @@ from imagebake.spec.yaml.reader import read
 NEW = {"package": "tmux", "version": "3.3a-3"}
 
 
-def said(content: bytes) -> dict[str, object]:
+def parsed_entries(content: bytes) -> dict[str, object]:
     tree, wrong = read(content.decode(), YamlSource("demo.yaml", ()))
     assert tree
     assert wrong == []
@@ -280,11 +280,11 @@ def test_a_bump_changes_one_scalar_of_any_document(
 ) -> None:
     path = write(place, document.text)
     name = data.draw(st.sampled_from(document.names))
-    before = said(document.text.encode())
+    before = parsed_entries(document.text.encode())
 
     edit = set_keys(path, name, {"version": version}, root=place.parent)
 
-    after = said(edit.after)
+    after = parsed_entries(edit.after)
     pins = before.pop("pins")
     assert isinstance(pins, tuple)
     moved = tuple(one | {"version": version} if one["package"] == name else one for one in pins)
@@ -316,7 +316,7 @@ def test_a_removal_leaves_every_other_pin(
 
     edit = remove_entry(path, "pins", name, root=place.parent)
 
-    left = said(edit.after)["pins"]
+    left = parsed_entries(edit.after)["pins"]
     assert isinstance(left, tuple)
     assert [one["package"] for one in left] == [one for one in document.names if one != name]
 
@@ -332,4 +332,4 @@ def test_any_reason_can_be_written(place: Path, reason: str, empty: str) -> None
 
     edit = add_entry(path, "pins", NEW | {"reason": reason}, root=place.parent)
 
-    assert said(edit.after)["pins"] == (NEW | {"reason": reason},)
+    assert parsed_entries(edit.after)["pins"] == (NEW | {"reason": reason},)

@@ -17,7 +17,7 @@ from imagebake.kernel.errors import SpecError
 from imagebake.spec import codes
 from imagebake.spec.load import load_spec
 from imagebake.spec.model.image_spec import ImageSpec
-from imagebake.spec.yaml.scalars import resolve
+from imagebake.spec.yaml.nodes import resolve_scalar
 from tests.spec.conftest import GOLDEN
 from tests.support.builders import a_spec_document
 
@@ -138,12 +138,12 @@ def test_what_is_written_is_what_is_read(
 
 @given(st.integers(-(10**17), 10**17))
 def test_a_number_is_read_as_it_is_written(number: int) -> None:
-    assert resolve(str(number)) == number
+    assert resolve_scalar(str(number)) == number
 
 
 @given(st.text(max_size=20))
 def test_what_is_no_word_of_json_is_text(text: str) -> None:
-    value = resolve(text)
+    value = resolve_scalar(text)
 
     assert isinstance(value, str | int | float | None)
     assert value == text or text in ("", "null", "true", "false") or text.lstrip("-")[0].isdigit()
@@ -154,4 +154,4 @@ def test_what_is_no_word_of_json_is_text(text: str) -> None:
     ["0123", "1_000", "0x1F", "1e3", ".5", "1.", "+1", "~", "Null", "yes", "1\u0663", "\u0663"],
 )
 def test_what_only_old_yaml_knows_is_text(text: str) -> None:
-    assert resolve(text) == text
+    assert resolve_scalar(text) == text

@@ -31,9 +31,9 @@ def test_a_file_that_is_too_large_is_not_read(load: Load, golden: Golden) -> Non
 
 
 def test_every_code_has_a_bad_spec() -> None:
-    said = "".join(path.read_text(encoding="utf-8") for path in GOLDEN.glob("*.stderr"))
+    output = "".join(path.read_text(encoding="utf-8") for path in GOLDEN.glob("*.stderr"))
 
-    assert [code.id for code in codes.ALL if f"[{code.id}]" not in said] == []
+    assert [code.id for code in codes.ALL if f"[{code.id}]" not in output] == []
 
 
 def test_every_message_belongs_to_a_bad_spec() -> None:

@@ -45,8 +45,10 @@ def node() -> Path | None:
     own = _OWN_NODE / "bin" / "node"
     for path in (shutil.which("node"), own):
         if path and Path(path).is_file():
-            said = subprocess.run([path, "--version"], check=False, capture_output=True, text=True)
-            major = re.match(r"v([0-9]+)\.", said.stdout)
+            output = subprocess.run(
+                [path, "--version"], check=False, capture_output=True, text=True
+            )
+            major = re.match(r"v([0-9]+)\.", output.stdout)
             if major and int(major[1]) >= _OLDEST_NODE:
                 return Path(path)
     return None
@@ -135,13 +137,13 @@ def running(certificate: Path, key: Path, ca: Path) -> Iterator[Azurite]:
         text=True,
     )
     try:
-        said = []
+        lines = []
         for line in process.stdout or ():
-            said.append(line)
+            lines.append(line)
             if found := _LISTENS.search(line):
                 yield Azurite(int(found[1]), ca, owner)
                 return
-        raise AssertionError("".join(said))
+        raise AssertionError("".join(lines))
     finally:
         process.terminate()
         process.wait()

@@ -169,7 +169,7 @@ class Cache:
     process: subprocess.Popen[str]
     folder: Path
     port: int
-    said: list[str] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
 
     @property
     def trust(self) -> Path:
@@ -215,7 +215,7 @@ class Cache:
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         assert self.process.stderr
-        self.said += self.process.stderr.read().splitlines()
+        self.log += self.process.stderr.read().splitlines()
         self.process.wait()
         self.process.stderr.close()
 

@@ -14,7 +14,7 @@ _CHARACTER = re.compile(r"\[char\]0x([0-9a-f]{4})")
 _PARSER = tree_sitter.Parser(tree_sitter.Language(tree_sitter_powershell.language()))
 
 
-def said(literal: str) -> str:
+def literal_value(literal: str) -> str:
     """The text that *literal* is to PowerShell; raises `ValueError` if it is more than that."""
     inner = literal
     if literal.startswith("(") and literal.endswith(")"):
@@ -41,14 +41,14 @@ def _operand(text: str, at: int) -> tuple[bytes, int]:
         return bytes.fromhex(found[1]), found.end()
     if text[at : at + 1] not in tuple(QUOTES):
         raise ValueError(f"{text[at:]!r} begins no text")
-    said, at = "", at + 1
+    value, at = "", at + 1
     while at < len(text):
         if text[at] not in QUOTES:
-            said, at = said + text[at], at + 1
+            value, at = value + text[at], at + 1
         elif text[at + 1 : at + 2] in tuple(QUOTES):
-            said, at = said + text[at], at + 2
+            value, at = value + text[at], at + 2
         else:
-            return said.encode("utf-16-be"), at + 1
+            return value.encode("utf-16-be"), at + 1
     raise ValueError(f"{text!r} never ends")
 
 

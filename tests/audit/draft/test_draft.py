@@ -213,7 +213,7 @@ def test_a_secret_in_a_restart_is_neither_written_nor_shown(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "web.json:1:1: error[J001]: this is not JSON: the text is empty"),
         ("{\n  'a': 1\n}", "web.json:2:3: error[J001]"),
@@ -222,13 +222,13 @@ def test_a_secret_in_a_restart_is_neither_written_nor_shown(tmp_path: Path) -> N
     ],
     ids=["empty", "quotes", "comma", "inner comma"],
 )
-def test_what_is_not_json_is_said_at_its_place(tmp_path: Path, text: str, said: str) -> None:
+def test_what_is_not_json_is_said_at_its_place(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "web.json").write_text(text)
 
     with pytest.raises(SpecError) as caught:
         imported("web.json", folder=tmp_path)
 
-    assert str(caught.value.diagnostics[0]).startswith(said)
+    assert str(caught.value.diagnostics[0]).startswith(message)
 
 
 @pytest.mark.parametrize(
@@ -275,8 +275,8 @@ def test_the_lines_that_install_name_their_packages() -> None:
 
 
 @given(st.text(max_size=80))
-def test_every_name_of_a_step_is_one(said: str) -> None:
-    assert re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", step_name(said))
+def test_every_name_of_a_step_is_one(message: str) -> None:
+    assert re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", step_name(message))
 
 
 def test_names_of_steps_stay_apart(tmp_path: Path) -> None:

@@ -186,9 +186,9 @@ def test_a_token_endpoint_that_hangs_is_left_after_seconds(place: Place) -> None
 
 
 def test_who_is_refused_is_not_asked_again_and_told_why(place: Place) -> None:
-    said = "AADSTS7000215: Invalid client secret provided.\r\nTrace ID: 1\r\nCorrelation ID: 2"
+    message = "AADSTS7000215: Invalid client secret provided.\r\nTrace ID: 1\r\nCorrelation ID: 2"
     struck = place.emulator.fail(
-        "POST", TOKENS, status=401, code="invalid_client", message=said, times=9
+        "POST", TOKENS, status=401, code="invalid_client", message=message, times=9
     )
 
     with pytest.raises(NoToken) as caught:

@@ -53,7 +53,7 @@ def test_the_least_that_a_version_may_say_is_enough() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"),
+    ("message", "meant"),
     [
         ("0001-01-01T00:00:00Z", None),
         (None, None),
@@ -66,9 +66,9 @@ def test_the_least_that_a_version_may_say_is_enough() -> None:
     ],
 )
 def test_moments_are_read_as_the_services_write_them(
-    said: object, meant: dt.datetime | None
+    message: object, meant: dt.datetime | None
 ) -> None:
-    assert moment(said) == meant
+    assert moment(message) == meant
 
 
 def test_regions_have_one_spelling() -> None:

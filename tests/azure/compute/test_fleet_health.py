@@ -36,9 +36,9 @@ def an_event(*places: tuple[str, str], **changes: Any) -> dict[str, Any]:  # noq
     ],
 )
 def test_an_active_issue_of_what_we_need_is_an_incident(event: dict[str, Any]) -> None:
-    (said,) = incidents([event], ["westeurope"])
+    (message,) = incidents([event], ["westeurope"])
 
-    assert said.startswith("ABCD-123: Trouble with storage (")
+    assert message.startswith("ABCD-123: Trouble with storage (")
 
 
 def test_an_issue_that_strikes_nothing_in_particular_strikes_us() -> None:

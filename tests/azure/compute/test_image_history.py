@@ -82,7 +82,7 @@ def test_what_is_not_a_version_is_refused(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("age", "said"),
+    ("age", "message"),
     [
         (dt.timedelta(seconds=-5), "0 s"),
         (dt.timedelta(seconds=59), "59 s"),
@@ -91,5 +91,5 @@ def test_what_is_not_a_version_is_refused(machine: Machine) -> None:
         (dt.timedelta(hours=5), "5 h"),
     ],
 )
-def test_ages_are_told_in_their_largest_unit(age: dt.timedelta, said: str) -> None:
-    assert image_history.spoken_age(int(age.total_seconds())) == said
+def test_ages_are_told_in_their_largest_unit(age: dt.timedelta, message: str) -> None:
+    assert image_history.spoken_age(int(age.total_seconds())) == message

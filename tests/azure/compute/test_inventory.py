@@ -163,9 +163,9 @@ FORBIDDEN: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize("status", [403, 500, 429])
-@pytest.mark.parametrize(("path", "said"), FORBIDDEN.values(), ids=list(FORBIDDEN))
+@pytest.mark.parametrize(("path", "message"), FORBIDDEN.values(), ids=list(FORBIDDEN))
 def test_what_cannot_be_read_is_said_and_the_rest_is_there(
-    emulator: Emulator, fleet: Fleet, path: str, said: str, status: int
+    emulator: Emulator, fleet: Fleet, path: str, message: str, status: int
 ) -> None:
     headers = {"retry-after-ms": "1"}
     emulator.fail("GET", path, status=status, code="Refused", times=99, headers=headers)
@@ -174,7 +174,7 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_there(
 
     assert [one.name for one in found.definitions] == ["demo", "second"]
     (unread,) = found.unread
-    assert unread.startswith(said)
+    assert unread.startswith(message)
     assert "Refused" in unread
 
 

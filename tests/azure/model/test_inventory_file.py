@@ -90,10 +90,10 @@ def test_a_thing_is_there_once() -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "nul", "[1,]", '{"a": "\x1b[31m"}'])
 def test_what_is_not_json_is_said(text: str) -> None:
-    said = wrong(text)
+    message = wrong(text)
 
-    assert "I001" in said
-    assert "\x1b" not in said
+    assert "I001" in message
+    assert "\x1b" not in message
 
 
 documents = st.recursive(

@@ -87,7 +87,7 @@ def test_a_run_elsewhere_is_not_resumed_here(run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("clean", "--plan"), "--plan and --json go with --cloud"),
         (("clean", "--cloud", "--budget", "1"), "--budget is for what is cached here"),
@@ -95,11 +95,11 @@ def test_a_run_elsewhere_is_not_resumed_here(run: Run, tmp_path: Path) -> None:
         (("bake", "demo", "--resume", "--force"), "--resume starts nothing"),
     ],
 )
-def test_what_does_not_fit_is_refused(run: Run, words: tuple[str, ...], said: str) -> None:
+def test_what_does_not_fit_is_refused(run: Run, words: tuple[str, ...], message: str) -> None:
     done = run(*words)
 
     assert done.returncode == 2
-    assert said in done.stderr
+    assert message in done.stderr
 
 
 def test_a_run_whose_template_has_gone_is_forgotten_after_a_plan(run: Run, tmp_path: Path) -> None:

@@ -68,8 +68,8 @@ def test_its_scripts_are_written_as_powershell(windows: Run, tmp_path: Path) -> 
 
 
 def test_its_plan_names_what_comes_with_it(windows: Run) -> None:
-    said = windows("plan", "demo").stdout
+    output = windows("plan", "demo").stdout
 
-    assert "agent  windows-guest-agent  2.7.41491.1193" in said
-    assert "source image" in said
-    assert "local suite" not in said
+    assert "agent  windows-guest-agent  2.7.41491.1193" in output
+    assert "source image" in output
+    assert "local suite" not in output

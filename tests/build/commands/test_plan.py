@@ -104,10 +104,10 @@ def repository(tmp_path: Path, project: Path) -> Repository:
 
 
 def test_nothing_changes_of_what_was_committed(repository: Repository) -> None:
-    said = repository.run("--base", "main", "--exit-code").stdout
+    output = repository.run("--base", "main", "--exit-code").stdout
 
-    assert f"{IMAGE}: a bake changes nothing (compared with main (" in said
-    assert len(said.split("\n\n")) == len(list((repository.root / "image_specs").glob("*.yaml")))
+    assert f"{IMAGE}: a bake changes nothing (compared with main (" in output
+    assert len(output.split("\n\n")) == len(list((repository.root / "image_specs").glob("*.yaml")))
 
 
 def test_only_the_image_that_was_edited_is_read(repository: Repository) -> None:
@@ -211,9 +211,9 @@ def test_a_stale_lock_is_refused_with_what_mends_it(repository: Repository) -> N
     repository.edit(f"{IMAGE}.yaml", "version: 3.3a-3", "version: 3.3a-4")
 
     for words in ((IMAGE,), ("--base", "main")):
-        said = repository.run(*words, ends=2).stderr
-        assert f"the lock of {IMAGE} is stale: tmux is pinned at 3.3a-4" in said
-        assert f"./inv lock {IMAGE}" in said
+        output = repository.run(*words, ends=2).stderr
+        assert f"the lock of {IMAGE} is stale: tmux is pinned at 3.3a-4" in output
+        assert f"./inv lock {IMAGE}" in output
 
 
 def test_what_is_not_there_is_said_not_to_be(repository: Repository) -> None:
@@ -238,9 +238,9 @@ def test_without_a_base_it_is_the_version_that_was_baked_last(repository: Reposi
 def test_what_was_baked_as_it_is_changes_nothing(repository: Repository) -> None:
     repository.baked(repository.plan(), "2026.1122.0")
 
-    said = repository.run(IMAGE, "--exit-code").stdout
+    output = repository.run(IMAGE, "--exit-code").stdout
 
-    assert said == f"{IMAGE}: a bake changes nothing (compared with {IMAGE}@2026.1122.0)\n"
+    assert output == f"{IMAGE}: a bake changes nothing (compared with {IMAGE}@2026.1122.0)\n"
 
 
 def test_a_bake_that_kept_no_plan_is_a_note_unless_nothing_changed(repository: Repository) -> None:

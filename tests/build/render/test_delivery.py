@@ -359,12 +359,12 @@ def test_an_image_that_is_not_as_planned_fails_its_check(
 ) -> None:
     assert baked.scratch.run(harm).returncode == 0
 
-    said = baked.check()
+    output = baked.check()
 
     if complaint:
-        assert f"imagebake: {complaint}\n" in said
+        assert f"imagebake: {complaint}\n" in output
     else:
-        assert said == ""
+        assert output == ""
 
 
 @pytest.mark.root
@@ -391,9 +391,9 @@ def test_a_zip_that_is_no_plain_agent_is_not_unpacked(
 ) -> None:
     site = make(a_delivering_spec(pins=(an_agent_with_its_own(content),), extensions=()), content)
 
-    said = site.do("put-files", "keep-agent")
+    output = site.do("put-files", "keep-agent")
 
-    assert complaint in said
+    assert complaint in output
     assert not site.path(AGENT_FOLDER).exists()
     assert not list(site.scratch.folder.rglob("evil"))
 

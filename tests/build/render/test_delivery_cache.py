@@ -189,8 +189,8 @@ def test_other_paths_of_a_looked_into_host_are_passed_on_verified(
     assert (method, path, body) == ("PUT", "/status?sig=hush", "x" * 200_000)
     assert headers["Connection"] == "close"
     assert b"1.2.3" in own.body
-    assert "passed on PUT localhost/status" in cache.said
-    assert "hush" not in "".join(cache.said)
+    assert "passed on PUT localhost/status" in cache.log
+    assert "hush" not in "".join(cache.log)
 
 
 def test_a_host_that_cannot_prove_who_it_is_is_not_believed(start: Starter, tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_a_host_that_cannot_prove_who_it_is_is_not_believed(start: Starter, tmp_
         reply = cache.ask("/other.xml", host="localhost", port=port)
 
     assert reply.status == 502
-    assert "certificate verify failed" in "".join(cache.said)
+    assert "certificate verify failed" in "".join(cache.log)
 
 
 def test_plain_requests_are_passed_on(cache: Cache) -> None:

@@ -49,12 +49,12 @@ def scripts(plan: BakePlan) -> tuple[Script, ...]:
     return (*plan.customizers, *plan.validators)
 
 
-def said(script: Script) -> str:
+def script_text(script: Script) -> str:
     return "\n".join(script.lines(MIRROR)) + "\n"
 
 
 def named(plan: BakePlan, name: str) -> str:
-    return next(said(script) for script in scripts(plan) if script.name == name)
+    return next(script_text(script) for script in scripts(plan) if script.name == name)
 
 
 def inside(script: str) -> str:
@@ -67,7 +67,7 @@ def inside(script: str) -> str:
 def test_every_script_is_what_was_reviewed(windows: BakePlan, golden: Golden) -> None:
     for script in scripts(windows):
         suffix = "ps1" if script.is_inline else "json"
-        golden.check(f"windows/{script.name}.{suffix}", said(script))
+        golden.check(f"windows/{script.name}.{suffix}", script_text(script))
 
 
 def test_steps_run_in_the_order_in_which_they_need_each_other(windows: BakePlan) -> None:
@@ -112,7 +112,7 @@ def test_a_spec_s_own_step_keeps_its_rights_and_its_exit_codes(windows: BakePlan
 def test_every_script_parses_and_so_does_what_it_writes(windows: BakePlan) -> None:
     for script in scripts(windows):
         if script.is_inline:
-            assert complaints(said(script)) == [], script.name
+            assert complaints(script_text(script)) == [], script.name
     assert complaints(inside(named(windows, "write-deprovisioning-script"))) == []
 
 
@@ -122,8 +122,8 @@ def test_the_scripts_of_our_images_parse(project: Path, templates: Templates, na
 
     for script in scripts(planned(spec, templates)):
         if script.is_inline:
-            assert complaints(said(script)) == [], script.name
-            assert said(script).isascii(), script.name
+            assert complaints(script_text(script)) == [], script.name
+            assert script_text(script).isascii(), script.name
 
 
 def test_no_line_is_empty(windows: BakePlan) -> None:
@@ -257,8 +257,8 @@ def test_no_text_of_a_pin_can_leave_its_script(templates: Templates, text: str) 
     plan = planned(a_windows_spec(pins=(GUEST_AGENT, TOOL | {"version": text})), templates)
 
     for script in scripts(plan):
-        assert said(script).isascii() or not script.is_inline
-        assert not script.is_inline or complaints(said(script)) == []
+        assert script_text(script).isascii() or not script.is_inline
+        assert not script.is_inline or complaints(script_text(script)) == []
 
 
 def test_linux_scripts_know_nothing_of_windows(plan: Planner) -> None:

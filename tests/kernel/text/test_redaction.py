@@ -74,8 +74,8 @@ def text_with(found: list[tuple[str, str]]) -> str:
     return " and ".join(place.format(secret) for place, secret in found)
 
 
-def leaked(found: list[tuple[str, str]], said: str) -> list[str]:
-    return [secret for _, secret in found if secret in said]
+def leaked(found: list[tuple[str, str]], message: str) -> list[str]:
+    return [secret for _, secret in found if secret in message]
 
 
 KINDS = (ServiceRequestError, ServiceResponseError, ClientAuthenticationError, HttpResponseError)
@@ -124,18 +124,18 @@ def test_no_secret_of_an_answer_comes_out(
     assert leaked(found, context.format_error(error)) == []
 
 
-def answered(said: str, status: int, *, page: bool) -> CloudError:
+def answered(message: str, status: int, *, page: bool) -> CloudError:
     """What becomes of a refusal that is full of secrets, sent by the real clients."""
 
     def respond(_: Request) -> Response:
         headers = {
-            "x-ms-correlation-request-id": said.encode("ascii", "ignore")
+            "x-ms-correlation-request-id": message.encode("ascii", "ignore")
             .decode()
             .replace("\n", " ")
         }
         if page:
-            return Response(f"<html>{said}</html>", status, headers, content_type="text/html")
-        body = json.dumps({"error": {"code": said, "message": said}})
+            return Response(f"<html>{message}</html>", status, headers, content_type="text/html")
+        body = json.dumps({"error": {"code": message, "message": message}})
         return Response(body, status, headers, content_type="application/json")
 
     session = requests.Session()

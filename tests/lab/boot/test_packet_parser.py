@@ -98,12 +98,12 @@ def test_what_is_cut_short_is_passed_over(kind: int) -> None:
 
 def hello(name: str) -> bytes:
     """What a TLS client says first to a server of this name."""
-    said = ssl.MemoryBIO()
+    outgoing = ssl.MemoryBIO()
     context = ssl.create_default_context()
-    client = context.wrap_bio(ssl.MemoryBIO(), said, server_hostname=name)
+    client = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=name)
     with pytest.raises(ssl.SSLWantReadError):
         client.do_handshake()
-    return said.read()
+    return outgoing.read()
 
 
 def test_a_tls_client_says_which_server_it_wants() -> None:
@@ -115,9 +115,11 @@ def test_a_hello_that_is_cut_short_says_nothing() -> None:
 
 
 def test_http_says_host_and_request() -> None:
-    said = b"GET /pool/x.deb?sig=secret HTTP/1.1\r\nAccept: */*\r\nHost: Archive.example:80\r\n\r\n"
+    request = (
+        b"GET /pool/x.deb?sig=secret HTTP/1.1\r\nAccept: */*\r\nHost: Archive.example:80\r\n\r\n"
+    )
 
-    opening = read_first_message(said)
+    opening = read_first_message(request)
 
     assert opening.host == "archive.example"
     assert path_of(opening.request) == "/pool/x.deb"
@@ -129,6 +131,6 @@ def test_a_request_to_a_proxy_has_its_path() -> None:
     assert path_of(opening.request) == "/pool/x.deb"
 
 
-@pytest.mark.parametrize("said", [b"", b"SSH-2.0-OpenSSH_9\r\n", b"\x16", b"\x00\x01"])
-def test_other_protocols_say_nothing_we_know(said: bytes) -> None:
-    assert read_first_message(said) == FirstMessage()
+@pytest.mark.parametrize("message", [b"", b"SSH-2.0-OpenSSH_9\r\n", b"\x16", b"\x00\x01"])
+def test_other_protocols_say_nothing_we_know(message: bytes) -> None:
+    assert read_first_message(message) == FirstMessage()

@@ -48,7 +48,7 @@ def test_a_newer_systemd_and_its_questions_to_the_terminal_are_understood() -> N
 
 
 @pytest.mark.parametrize(
-    ("name", "reached", "trouble", "said"),
+    ("name", "reached", "trouble", "message"),
     [
         ("no-loader", BootStage.FIRMWARE, BootTrouble.NO_LOADER, NOT_FOUND),
         ("no-loader-secure", BootStage.FIRMWARE, BootTrouble.NO_LOADER, NOT_FOUND),
@@ -87,11 +87,15 @@ def test_a_newer_systemd_and_its_questions_to_the_terminal_are_understood() -> N
     ],
 )
 def test_a_broken_disk_is_told_by_its_console(
-    name: str, reached: BootStage, trouble: BootTrouble | None, said: str
+    name: str, reached: BootStage, trouble: BootTrouble | None, message: str
 ) -> None:
     reading = read_console(recorded(name))
 
-    assert (reading.stages[-1], reading.trouble, reading.trouble_line) == (reached, trouble, said)
+    assert (reading.stages[-1], reading.trouble, reading.trouble_line) == (
+        reached,
+        trouble,
+        message,
+    )
     assert not reading.whole
 
 

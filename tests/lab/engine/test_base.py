@@ -89,7 +89,7 @@ def test_a_root_without_rights_is_told_so(project: Path, tmp_path: Path) -> None
         "print(probe(Path(sys.argv[1])))"
     )
 
-    said = support.output(
+    output = support.output(
         "setpriv",
         "--bounding-set=-sys_admin",
         "--inh-caps=-all",
@@ -101,6 +101,6 @@ def test_a_root_without_rights_is_told_so(project: Path, tmp_path: Path) -> None
         str(tmp_path),
     )
 
-    assert "mode='root'" in said
-    assert "this machine refused a sandbox: unshare: Operation not permitted" in said
-    assert "mend='run the container with --privileged" in said
+    assert "mode='root'" in output
+    assert "this machine refused a sandbox: unshare: Operation not permitted" in output
+    assert "mend='run the container with --privileged" in output

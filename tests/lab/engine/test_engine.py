@@ -43,18 +43,18 @@ def test_a_step_is_the_build_user_with_sudo_in_a_world_of_its_own(
         log=log,
     )
 
-    said = [line.removeprefix("    look: ") for line in log.read_text().splitlines()]
-    assert "user=packer:1000 home=/home/packer pwd=/home/packer" in said
-    assert "sudo=0" in said
-    assert "links=lo" in said
-    assert "host=imagebake" in said
-    assert "bundles=bundles" in said
-    assert "epoch=1767225600 secret=" in said
-    assert "mirror=read-only" in said
-    assert "kernel=safe" in said
-    assert "Running in chroot, ignoring command 'start'" in said
-    assert "/dev/null" in said
-    assert next(int(line.split("=")[1]) for line in said if line.startswith("processes=")) < 10
+    lines = [line.removeprefix("    look: ") for line in log.read_text().splitlines()]
+    assert "user=packer:1000 home=/home/packer pwd=/home/packer" in lines
+    assert "sudo=0" in lines
+    assert "links=lo" in lines
+    assert "host=imagebake" in lines
+    assert "bundles=bundles" in lines
+    assert "epoch=1767225600 secret=" in lines
+    assert "mirror=read-only" in lines
+    assert "kernel=safe" in lines
+    assert "Running in chroot, ignoring command 'start'" in lines
+    assert "/dev/null" in lines
+    assert next(int(line.split("=")[1]) for line in lines if line.startswith("processes=")) < 10
 
 
 def test_the_log_speaks_as_azures_does(engine: Engine, tmp_path: Path) -> None:

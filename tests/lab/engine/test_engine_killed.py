@@ -84,10 +84,10 @@ def test_a_full_disk_is_one_clear_error_and_publishes_nothing(
         f"{shlex.join(support.program(small, [shell('fits', 'true')]))}"
     )
 
-    said = support.output("unshare", "--mount", "sh", "-c", script).splitlines()
+    lines = support.output("unshare", "--mount", "sh", "-c", script).splitlines()
 
-    failure = next(json.loads(line) for line in said if line.startswith('{"code"'))
+    failure = next(json.loads(line) for line in lines if line.startswith('{"code"'))
     assert failure == {"code": "DiskFull", "message": f"the disk of {disk}/store is full"}
-    after = said[said.index(json.dumps(failure)) + 1 :]
+    after = lines[lines.index(json.dumps(failure)) + 1 :]
     assert after[0] == "Building"
     assert "content_sha256" in json.loads(after[-1])

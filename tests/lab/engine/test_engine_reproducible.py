@@ -75,9 +75,9 @@ def test_root_and_a_user_without_rights_make_the_same_bytes(
             command = ("setpriv", *ids, *command)
         running[name] = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd="/")
     for name, process in running.items():
-        said = process.communicate()[0]
-        assert process.returncode == 0, said[-3000:]
-        records[name] = json.loads(said.splitlines()[-1])
+        output = process.communicate()[0]
+        assert process.returncode == 0, output[-3000:]
+        records[name] = json.loads(output.splitlines()[-1])
 
     assert records["root"]["content_sha256"] == records["user"]["content_sha256"]
     support.output("cmp", disks["root"], disks["user"])

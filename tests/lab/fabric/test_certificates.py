@@ -69,12 +69,12 @@ def test_the_thumbprint_is_the_one_openssl_prints(
 ) -> None:
     key = delivered(tenant, transport, tmp_path)
 
-    said = subprocess.run(
+    output = subprocess.run(
         ["openssl", "x509", "-in", key, "-fingerprint", "-noout"],
         check=True, capture_output=True, text=True,
     ).stdout  # fmt: skip
 
-    assert said.strip().split("=")[1].replace(":", "") == tenant.thumbprint
+    assert output.strip().split("=")[1].replace(":", "") == tenant.thumbprint
 
 
 def test_nothing_secret_is_readable_without_the_key(tenant: Tenant, transport: str) -> None:

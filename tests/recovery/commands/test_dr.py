@@ -254,7 +254,7 @@ def test_what_was_deleted_comes_back_as_it_was_while_the_gallery_keeps_it(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("action", "name", "said"),
+    ("action", "name", "message"),
     [
         ("", "", "say what dr shall do"),
         ("fly", "", "dr has no action 'fly'"),
@@ -263,6 +263,6 @@ def test_what_was_deleted_comes_back_as_it_was_while_the_gallery_keeps_it(tmp_pa
         ("restore", "", "name an image, or IMAGE@VERSION"),
     ],
 )
-def test_what_dr_is_not_told_is_asked_for(action: str, name: str, said: str) -> None:
-    with pytest.raises(UsageError, match=said):
+def test_what_dr_is_not_told_is_asked_for(action: str, name: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         dr(action, name, "", without="", plan=False, as_json=True)

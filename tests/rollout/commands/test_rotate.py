@@ -53,26 +53,26 @@ def test_a_fleet_goes_through_its_rings_and_back(fleet: Path, capsys: Shown) -> 
     rotate("demo", **ROTATE)
     there = status(capsys)
     rollback("demo", **ROLLBACK)
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     back = status(capsys)
 
     assert [row["current"] for row in there] == ["1.0.1", "1.0.0"]
     assert there[0]["scale_sets"] == {"moved": 1, "all": 1}
     assert [row["current"] for row in back] == ["1.0.0", "1.0.0"]
-    assert "1. Revoke demo@1.0.1 everywhere\n   because it does not boot\n" in said
-    assert "; the objective of 10.0 min is met" in said
+    assert "1. Revoke demo@1.0.1 everywhere\n   because it does not boot\n" in output
+    assert "; the objective of 10.0 min is met" in output
     record = next(fleet.glob("state/mirror/records/imagebake/demo/rollouts/*-rollback.json"))
     assert json.loads(record.read_bytes())["objective_met"] is True
 
 
 def test_a_rotation_is_shown_before_it_is_done(fleet: Path, capsys: Shown) -> None:
     rotate("demo", **ROTATE | {"apply": False})
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
 
-    assert said.startswith("# Rotate demo\n\nPlanned at ")
-    assert "1. Make demo@1.0.1 current in ring canary\n" in said
-    digest = said.rsplit(" ", 1)[-1].strip()
-    assert said.endswith(f"\nApply it with: ./inv rotate demo --apply --expect {digest}\n")
+    assert output.startswith("# Rotate demo\n\nPlanned at ")
+    assert "1. Make demo@1.0.1 current in ring canary\n" in output
+    digest = output.rsplit(" ", 1)[-1].strip()
+    assert output.endswith(f"\nApply it with: ./inv rotate demo --apply --expect {digest}\n")
     rotate("demo", **ROTATE | {"expect": digest})
     assert status(capsys)[0]["current"] == "1.0.1"
 
@@ -118,7 +118,7 @@ def test_in_a_freeze_a_rotation_ends_with_75_and_a_reason_overrules_it(
 
     with pytest.raises(NotNow) as caught:
         rotate("demo", **ROTATE)
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     rotate("demo", **ROTATE | {"apply": False})
     with pytest.raises(NotNow):
         promote("demo", ring="canary", **PROMOTE)
@@ -127,8 +127,8 @@ def test_in_a_freeze_a_rotation_ends_with_75_and_a_reason_overrules_it(
     rotate("demo", **ROTATE | {"override": "the fix cannot wait"})
 
     assert caught.value.exit_code == 75
-    assert "until 2999-01-01 00:00 UTC**: freeze: the sale (shop)" in said
-    assert "## What would be done" in said
+    assert "until 2999-01-01 00:00 UTC**: freeze: the sale (shop)" in output
+    assert "## What would be done" in output
     assert status(capsys)[0]["current"] == "1.0.1"
 
 

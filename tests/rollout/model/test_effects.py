@@ -68,13 +68,13 @@ ACTIONS: tuple[tuple[Action, tuple[str, ...]], ...] = (
 )
 
 
-@pytest.mark.parametrize(("action", "said"), ACTIONS, ids=lambda one: getattr(one, "kind", ""))
-def test_an_action_leaves_what_it_says(action: Action, said: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("action", "message"), ACTIONS, ids=lambda one: getattr(one, "kind", ""))
+def test_an_action_leaves_what_it_says(action: Action, message: tuple[str, ...]) -> None:
     before = a_version("1.0.0")
 
     there = version_after(action, before)
 
-    assert unexpected_changes(before, there) == said
+    assert unexpected_changes(before, there) == message
     assert unexpected_changes(there, version_after(action, there)) == ()
 
 

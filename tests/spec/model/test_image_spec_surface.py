@@ -17,12 +17,14 @@ from tests.support.full_spec import EVERYTHING, GROUP, everything
 
 
 def test_a_spec_from_before_is_written_as_it_was() -> None:
-    said = a_spec().to_json()
+    document = a_spec().to_json()
 
-    assert said.keys().isdisjoint({"distribute", "validation", "trigger"})
-    assert said["build"].keys() == {"timeout_minutes", "vm_size", "os_disk_gb"}
-    assert "replication" not in said["gallery"]
-    assert sha256_json(said) == "fbb335288e7c37b32d66c8163232fbaf9a058e01492d5b59cc950a71a77aafe5"
+    assert document.keys().isdisjoint({"distribute", "validation", "trigger"})
+    assert document["build"].keys() == {"timeout_minutes", "vm_size", "os_disk_gb"}
+    assert "replication" not in document["gallery"]
+    assert (
+        sha256_json(document) == "fbb335288e7c37b32d66c8163232fbaf9a058e01492d5b59cc950a71a77aafe5"
+    )
 
 
 @pytest.mark.parametrize("key", EVERYTHING)
