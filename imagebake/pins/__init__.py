@@ -2,9 +2,8 @@
 
 __all__ = [
     "bump",
-    "outlooks",
     "pin_status",
+    "pinned_items",
     "review_due",
-    "subjects",
     "transaction",
 ]

@@ -14,8 +14,7 @@ from imagebake.kernel.context import Context, ensure_programs
 from imagebake.kernel.errors import LockError
 from imagebake.kernel.host import system_packages
 from imagebake.kernel.host.files import write_atomically
-from imagebake.lock import artifact_sources
-from imagebake.lock import locking as locks
+from imagebake.lock import artifact_sources, locking
 from imagebake.lock.archive import Archives
 from imagebake.spec.catalogue.components import packages_on
 from imagebake.spec.edit import Edit
@@ -43,7 +42,7 @@ class SpecOutcome:
 
     files: tuple[str, ...]
     diff: str
-    moves: Mapping[str, tuple[locks.PackageMove, ...]]
+    moves: Mapping[str, tuple[locking.PackageMove, ...]]
 
     def to_json(self) -> dict[str, Any]:
         """The outcome for programs."""
@@ -59,7 +58,7 @@ def commit_transaction(context: Context, spec: ImageSpec, changes: SpecTransacti
     """
     files: dict[Path, bytes] = dict(changes.after)
     before: dict[Path, bytes] = dict(changes.before)
-    moves: dict[str, tuple[locks.PackageMove, ...]] = {}
+    moves: dict[str, tuple[locking.PackageMove, ...]] = {}
     for old, new in _reached(context, spec, changes):
         path = context.workspace.lock_path(new.name)
         previous = _previous(path)
@@ -67,7 +66,7 @@ def commit_transaction(context: Context, spec: ImageSpec, changes: SpecTransacti
         files[path] = after.canonical
         if path.is_file():
             before[path] = path.read_bytes()
-        moves[new.name] = locks.package_moves(previous, after) if previous else ()
+        moves[new.name] = locking.package_moves(previous, after) if previous else ()
     changed = {path: content for path, content in files.items() if before.get(path) != content}
     with _undone_on_failure(before) as written:
         for path, content in changed.items():
@@ -97,14 +96,14 @@ def _reached(
 
 def _previous(path: Path) -> Lock | None:
     try:
-        return locks.load_lock(path)
+        return locking.load_lock(path)
     except LockError:
         return None
 
 
 def _relock(context: Context, old: ImageSpec, new: ImageSpec, previous: Lock | None) -> Lock:
     archives = functools.cache(functools.partial(_archives, context))
-    return locks.relock(
+    return locking.relock(
         old,
         new,
         components=packages_on(new.distribution),

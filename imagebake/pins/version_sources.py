@@ -1,15 +1,26 @@
-"""Sources of a pinned file's versions: GitHub releases, Python indexes and web listings."""
+"""Sources of versions: GitHub releases, Python indexes, web listings, and all of them opened."""
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-from collections.abc import Iterator, Mapping
+import functools
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from imagebake.azure.client.clients import Clients
+from imagebake.azure.compute.marketplace import MarketplaceSource
+from imagebake.kernel.context import Context, ensure_programs
 from imagebake.kernel.errors import ArtifactError
-from imagebake.kernel.host.http import ArtifactNotFound, display_url
+from imagebake.kernel.host import system_packages
+from imagebake.kernel.host.http import PUBLIC, ArtifactNotFound, display_url
 from imagebake.kernel.text.versions import Scheme, is_version, order
+from imagebake.lock import artifact_sources
+from imagebake.lock.apt_sources import read_configuration
+from imagebake.lock.archive import Archives
+from imagebake.pins.archive_versions import ArchiveSource
 from imagebake.pins.file_address import (
     Read,
     digest_in,
@@ -19,10 +30,12 @@ from imagebake.pins.file_address import (
     unexpected_answer,
     versions_in,
 )
-from imagebake.spec.model.candidates import Candidate, Question
+from imagebake.session.session import connect
+from imagebake.spec.model.candidates import Candidate, Origin, Question, VersionSource
 
 _GITHUB = "GitHub's API"
 _PYPI = "a Python package index"
+_LARGEST_ANSWER = 64 << 20
 _RELEASES = 50
 _NEWEST = 5
 """Number of a listing's newest versions whose digests are read."""
@@ -157,3 +170,47 @@ class ListingSource:
                 sha256 = ""
             unfit = "" if sha256 else f"{name_of(beside)} has no sha256 of it"
             yield Candidate(version=version, url=url, sha256=sha256, unfit=unfit)
+
+
+@contextlib.contextmanager
+def open_sources(
+    context: Context, questions: Iterable[Question]
+) -> Iterator[Mapping[Origin, VersionSource]]:
+    """Open every source for *questions*; a source connects when it is first read."""
+    packages = (question.names[-1] for question in questions if question.origin is Origin.ARCHIVE)
+    loader = artifact_sources.make_downloader(context, read_configuration().proxies)
+    read = functools.partial(loader.read, reach=PUBLIC, limit=_LARGEST_ANSWER)
+    with contextlib.ExitStack() as stack:
+        marketplace = MarketplaceSource(_once(context, stack))
+        yield {
+            Origin.ARCHIVE: ArchiveSource(
+                archives=functools.partial(_archives, context),
+                packages=frozenset(packages),
+                connections=loader.connections,
+                now=context.now,
+            ),
+            Origin.GITHUB: GithubSource(read),
+            Origin.PYPI: PypiSource(read),
+            Origin.LISTING: ListingSource(read),
+            Origin.IMAGES: marketplace,
+            Origin.EXTENSIONS: marketplace,
+        }
+
+
+def _archives(context: Context) -> Archives:
+    ensure_programs(system_packages.LOCK, progress=context.progress)
+    return artifact_sources.find_machine_archives(context)
+
+
+def _once(context: Context, stack: contextlib.ExitStack) -> Callable[[], Clients]:
+    """Return a function that connects to the cloud once, for all threads."""
+    lock = threading.Lock()
+    connected: list[Clients] = []
+
+    def connected_clients() -> Clients:
+        with lock:
+            if not connected:
+                connected.append(stack.enter_context(connect(context)).cloud)
+            return connected[0]
+
+    return connected_clients

@@ -9,9 +9,9 @@ import pytest
 
 from imagebake.kernel.errors import ArtifactError, UsageError, ValidationFailed
 from imagebake.pins.answer_cache import Answer
-from imagebake.pins.bump import PinMove, choose
-from imagebake.pins.pin_status import PinStatus, outlook
-from imagebake.pins.subjects import subjects_of
+from imagebake.pins.bump import PinMove, select_moves
+from imagebake.pins.pin_status import PinStatus, decide_status
+from imagebake.pins.pinned_items import pinned_items
 from imagebake.spec.catalogue.component import Component
 from imagebake.spec.model.candidates import Candidate
 from imagebake.spec.model.image_spec import ImageSpec
@@ -39,12 +39,12 @@ def versions(*texts: str, **fields: Any) -> tuple[Candidate, ...]:  # noqa: ANN4
     return tuple(Candidate(version=text, published=OLD, **fields) for text in texts)
 
 
-def outlooks(spec: ImageSpec, **there: tuple[Candidate, ...]) -> tuple[PinStatus, ...]:
-    """The outlook of every subject, of which *there* has the candidates by its last name."""
+def statuses(spec: ImageSpec, **there: tuple[Candidate, ...]) -> tuple[PinStatus, ...]:
+    """The status of every item, of which *there* has the candidates by its last name."""
     found = []
-    for one in subjects_of(spec, CATALOGUE):
+    for one in pinned_items(spec, CATALOGUE):
         known = there.get(one.name.rpartition(".")[2].replace("-", "_"), ())
-        found.append(outlook(one, Answer(candidates=known, asked=NOW), today=TODAY))
+        found.append(decide_status(one, Answer(candidates=known, asked=NOW), today=TODAY))
     return tuple(found)
 
 
@@ -59,7 +59,7 @@ def test_every_pin_moves_to_the_newest_version_that_is_allowed() -> None:
     spec = a_spec(adoption={"deny": ({"first": "0.20261001.1", "reason": "does not boot"},)})
     source = versions("0.20261001.1", "0.20260930.7")
 
-    moves = choose("demo", outlooks(spec, jq=JQ, source=source), only="", to="")
+    moves = select_moves("demo", statuses(spec, jq=JQ, source=source), only="", to="")
 
     assert moves == (
         move("source", "0.20260914.2237", "0.20260930.7"),
@@ -68,34 +68,34 @@ def test_every_pin_moves_to_the_newest_version_that_is_allowed() -> None:
 
 
 def test_one_pin_moves_to_the_version_that_is_asked_for() -> None:
-    found = outlooks(a_spec(), jq=(*JQ, Candidate(version="1.7~rc1-1")))
+    found = statuses(a_spec(), jq=(*JQ, Candidate(version="1.7~rc1-1")))
 
-    assert choose("demo", found, only="jq", to="1.6-2.1+deb12u9") == (
+    assert select_moves("demo", found, only="jq", to="1.6-2.1+deb12u9") == (
         move("jq", "1.6-2.1+deb12u1", "1.6-2.1+deb12u9"),
     )
-    assert choose("demo", found, only="jq", to="1.7~rc1-1")
+    assert select_moves("demo", found, only="jq", to="1.7~rc1-1")
 
 
 def test_nothing_moves_twice() -> None:
     spec = a_spec(pins=({"package": "jq", "version": "1.6-2.1+deb12u10"},))
-    found = outlooks(spec, jq=JQ)
+    found = statuses(spec, jq=JQ)
 
-    assert choose("demo", found, only="", to="") == ()
-    assert choose("demo", found, only="jq", to="1.6-2.1+deb12u10") == ()
+    assert select_moves("demo", found, only="", to="") == ()
+    assert select_moves("demo", found, only="jq", to="1.6-2.1+deb12u10") == ()
 
 
 def test_a_file_moves_with_its_address_and_its_digest() -> None:
     url = "https://files.example/v1.1/tool-1.1.gz"
-    found = outlooks(a_spec(pins=(FILE,)), gz=versions("1.1", url=url, sha256=SHA))
+    found = statuses(a_spec(pins=(FILE,)), gz=versions("1.1", url=url, sha256=SHA))
 
-    (moved,) = choose("demo", found, only="", to="")
+    (moved,) = select_moves("demo", found, only="", to="")
 
     assert moved.values == {"version": "1.1", "file": url, "sha256": SHA}
 
 
 def test_a_version_that_is_not_there_is_refused() -> None:
     with pytest.raises(ArtifactError, match=r"there is no jq 9\.9") as caught:
-        choose("demo", outlooks(a_spec(), jq=JQ), only="jq", to="9.9")
+        select_moves("demo", statuses(a_spec(), jq=JQ), only="jq", to="9.9")
 
     assert caught.value.hint
     assert "1.6-2.1+deb12u10" in caught.value.hint
@@ -117,31 +117,32 @@ def test_what_the_spec_forbids_is_refused_to_a_person_too(
     spec = a_spec(pins=({"package": "jq", "version": "1.6-2.1+deb12u1"} | changes,))
 
     with pytest.raises(ValidationFailed, match=why):
-        choose("demo", outlooks(spec, jq=JQ), only="jq", to="1.6-2.1+deb12u9")
+        select_moves("demo", statuses(spec, jq=JQ), only="jq", to="1.6-2.1+deb12u9")
 
 
 @pytest.mark.parametrize(("only", "to"), [("nothing", ""), ("", "1.0")])
 def test_a_move_that_names_no_pin_is_refused(only: str, to: str) -> None:
     with pytest.raises(UsageError):
-        choose("demo", outlooks(a_spec(), jq=JQ), only=only, to=to)
+        select_moves("demo", statuses(a_spec(), jq=JQ), only=only, to=to)
 
 
 def test_what_moves_by_hand_says_why() -> None:
     spec = a_spec(pins=(FILE | {"source": None},))
 
     with pytest.raises(UsageError, match=r"tool-1\.0\.gz moves by hand: it names no source"):
-        choose("demo", outlooks(spec), only="tool-1.0.gz", to="")
+        select_moves("demo", statuses(spec), only="tool-1.0.gz", to="")
 
-    assert choose("demo", outlooks(spec), only="", to="") == ()
+    assert select_moves("demo", statuses(spec), only="", to="") == ()
 
 
 def test_a_source_that_does_not_answer_is_the_error_of_its_pin() -> None:
     trouble = ArtifactError("the archive hangs")
     found = tuple(
-        outlook(one, Answer(trouble=trouble), today=TODAY) for one in subjects_of(a_spec(), ())
+        decide_status(one, Answer(trouble=trouble), today=TODAY)
+        for one in pinned_items(a_spec(), ())
     )
 
     with pytest.raises(ArtifactError, match="the archive hangs"):
-        choose("demo", found, only="jq", to="")
+        select_moves("demo", found, only="jq", to="")
 
-    assert choose("demo", found, only="", to="") == ()
+    assert select_moves("demo", found, only="", to="") == ()

@@ -12,8 +12,8 @@ import pytest
 
 from imagebake.kernel.errors import ArtifactError
 from imagebake.pins.answer_cache import Answer, AnswerCache
-from imagebake.pins.pin_status import PinStatus, gather, outlook
-from imagebake.pins.subjects import PinKind, questions_of, subjects_of
+from imagebake.pins.pin_status import PinStatus, decide_status, gather
+from imagebake.pins.pinned_items import PinKind, pinned_items, questions_of
 from imagebake.spec.model.candidates import Candidate, Origin, Question
 from tests.support.builders import a_spec
 
@@ -127,8 +127,8 @@ def test_a_damaged_answer_is_no_answer(tmp_path: Path, content: bytes) -> None:
 
 def look(answer: Answer, name: str = "jq", **pin: object) -> PinStatus:
     spec = a_spec(pins=({"package": "jq", "version": "1.6-1"} | pin,))
-    subject = next(one for one in subjects_of(spec, ()) if one.name == name)
-    return outlook(subject, answer, today=NOW.date())
+    item = next(one for one in pinned_items(spec, ()) if one.name == name)
+    return decide_status(item, answer, today=NOW.date())
 
 
 def test_a_pin_at_the_newest_version_has_nothing_to_say() -> None:
@@ -162,7 +162,7 @@ def test_what_is_not_known_is_not_the_newest() -> None:
     assert down.why == "not asked: it hangs"
 
 
-def test_an_outlook_says_everything_to_programs() -> None:
+def test_a_status_says_everything_to_programs() -> None:
     newest = Candidate(version="1.8-1", published=dt.date(2026, 11, 20))
     good = Candidate(version="1.7-1", published=dt.date(2026, 11, 1))
 
@@ -178,7 +178,7 @@ def test_an_outlook_says_everything_to_programs() -> None:
     }
 
 
-def test_every_version_of_a_spec_is_a_subject() -> None:
+def test_every_version_of_a_spec_is_a_pinned_item() -> None:
     spec = a_spec(
         extensions=(
             {"publisher": "A.B", "type": "C", "version": "1.2.3", "mode": "absent", "hold": "no"},
@@ -186,7 +186,7 @@ def test_every_version_of_a_spec_is_a_subject() -> None:
         regions=({"name": "westeurope"}, {"name": "northeurope"}),
     )
 
-    found = subjects_of(spec, ())
+    found = pinned_items(spec, ())
 
     assert [(one.name, one.kind) for one in found] == [
         ("source", PinKind.IMAGE),
@@ -201,7 +201,7 @@ def test_every_version_of_a_spec_is_a_subject() -> None:
 
 
 def test_a_spec_without_a_suite_has_nobody_to_ask_about_packages() -> None:
-    found = subjects_of(a_spec(local=None), ())
+    found = pinned_items(a_spec(local=None), ())
 
     assert [one.by_hand for one in found if one.kind is PinKind.PACKAGE] == [
         "its spec names no suite (local:)"

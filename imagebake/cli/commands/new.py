@@ -14,9 +14,8 @@ from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.errors import SpecError, UsageError, ValidationFailed
 from imagebake.kernel.flags import JSON, Flag, Word
 from imagebake.pins.bump import named_version, require_known
-from imagebake.pins.outlooks import judge
-from imagebake.pins.pin_status import PinStatus
-from imagebake.pins.subjects import subject_of
+from imagebake.pins.pin_status import PinStatus, read_statuses
+from imagebake.pins.pinned_items import pinned_item
 from imagebake.pins.transaction import SpecOutcome, SpecTransaction, commit_transaction
 from imagebake.pipelines.workflows import workspace_workflows, write_workflows
 from imagebake.spec.catalogue.components import CATALOGUE
@@ -262,16 +261,16 @@ def _versions(context: Context, spec: ImageSpec, packages: tuple[str, ...]) -> d
         pins = [PackagePin(package=package, version=_ANY) for package in packages]
     except pydantic.ValidationError as error:
         raise UsageError(f"--packages: {error.errors()[0]['msg']}") from error
-    subjects = [subject_of(spec, pin, CATALOGUE.components.values()) for pin in pins]
-    found = judge(context, subjects, refresh=False) if subjects else ()
-    return {outlook.subject.name: _newest(spec.name, outlook) for outlook in found}
+    subjects = [pinned_item(spec, pin, CATALOGUE.components.values()) for pin in pins]
+    found = read_statuses(context, subjects, refresh=False) if subjects else ()
+    return {status.item.name: _newest(spec.name, status) for status in found}
 
 
-def _newest(image: str, outlook: PinStatus) -> str:
-    require_known(image, outlook)
-    if outlook.decision.allowed is None:
+def _newest(image: str, status: PinStatus) -> str:
+    require_known(image, status)
+    if status.decision.allowed is None:
         raise ValidationFailed(
-            f"no version of {outlook.subject.name} is adopted: {outlook.why or 'there is none'}",
+            f"no version of {status.item.name} is adopted: {status.why or 'there is none'}",
             hint="leave it out, and add it with --to VERSION",
         )
-    return named_version(outlook, outlook.decision.allowed.version).version
+    return named_version(status, status.decision.allowed.version).version

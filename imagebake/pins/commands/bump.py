@@ -11,8 +11,8 @@ from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.errors import UsageError
 from imagebake.kernel.flags import EVERY, IMAGE, JSON, REFRESH, Flag, Word
 from imagebake.lock.selection import find_spec, select_specs
-from imagebake.pins.bump import PinMove, choose
-from imagebake.pins.outlooks import outlooks
+from imagebake.pins.bump import PinMove, select_moves
+from imagebake.pins.pin_status import read_statuses_by_image
 from imagebake.pins.transaction import SpecOutcome, SpecTransaction, commit_transaction
 from imagebake.spec.edit import set_keys
 
@@ -80,13 +80,13 @@ class _Bumped:
 
 def _bump(context: Context, image: str, *, only: str, to: str, refresh: bool) -> _Bumped:
     spec = find_spec(context, image)
-    found = outlooks(context, (spec,), refresh=refresh)[spec.name]
-    moves = choose(image, found, only=only, to=to)
+    found = read_statuses_by_image(context, (spec,), refresh=refresh)[spec.name]
+    moves = select_moves(image, found, only=only, to=to)
     moving = {move.name for move in moves}
     left = {
-        outlook.subject.name: outlook.why
-        for outlook in found
-        if outlook.why and outlook.subject.name not in moving and only in ("", outlook.subject.name)
+        status.item.name: status.why
+        for status in found
+        if status.why and status.item.name not in moving and only in ("", status.item.name)
     }
     changes = SpecTransaction()
     path = context.workspace.specs / f"{spec.name}.yaml"

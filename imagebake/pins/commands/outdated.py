@@ -10,8 +10,7 @@ from imagebake.kernel.context import Context, open_context
 from imagebake.kernel.errors import ArtifactError, ValidationFailed
 from imagebake.kernel.flags import ANY_IMAGE, JSON, REFRESH, Flag, Word
 from imagebake.lock.selection import select_specs
-from imagebake.pins.outlooks import outlooks
-from imagebake.pins.pin_status import PinStatus
+from imagebake.pins.pin_status import PinStatus, read_statuses_by_image
 
 _COLUMNS = (
     "image",
@@ -40,48 +39,48 @@ def outdated(
     """
     context = open_context(quiet=as_json)
     specs = select_specs(context, image, every=not image)
-    found = outlooks(context, specs, refresh=refresh)
+    found = read_statuses_by_image(context, specs, refresh=refresh)
     if as_json:
-        print_json({name: [outlook.to_json() for outlook in each] for name, each in found.items()})
+        print_json({name: [status.to_json() for status in each] for name, each in found.items()})
     else:
         _print(context, found)
     _raise_problems(found)
 
 
 def _print(context: Context, found: Mapping[str, Sequence[PinStatus]]) -> None:
-    everything = [(name, outlook) for name, each in found.items() for outlook in each]
-    telling = [(name, outlook) for name, outlook in everything if not outlook.is_newest]
+    everything = [(name, status) for name, each in found.items() for status in each]
+    telling = [(name, status) for name, status in everything if not status.is_newest]
     if telling:
-        rows = [_row(name, outlook) for name, outlook in telling]
+        rows = [_row(name, status) for name, status in telling]
         used = [number for number, _ in enumerate(_COLUMNS) if any(row[number] for row in rows)]
         print_table(
             [_COLUMNS[number] for number in used], [[row[n] or "-" for n in used] for row in rows]
         )
     print(f"{len(everything) - len(telling)} of {len(everything)} versions are the newest")
-    asked = [outlook.answer.asked for _, outlook in everything if outlook.answer.asked]
+    asked = [status.answer.asked for _, status in everything if status.answer.asked]
     if asked and (hours := (context.now - min(asked)).total_seconds() / 3600) >= 1:
         print(f"asked up to {hours:.0f} h ago; --refresh asks again")
 
 
-def _row(image: str, outlook: PinStatus) -> tuple[str, ...]:
-    decision = outlook.decision
+def _row(image: str, status: PinStatus) -> tuple[str, ...]:
+    decision = status.decision
     newest = decision.newest
     return (
         image,
-        outlook.subject.name,
-        outlook.subject.version,
+        status.item.name,
+        status.item.version,
         decision.allowed.version if decision.allowed else "",
         newest.version if newest else "",
-        outlook.age,
-        outlook.why,
-        outlook.review,
-        _notes(outlook),
+        status.age,
+        status.why,
+        status.review,
+        _notes(status),
     )
 
 
-def _notes(outlook: PinStatus) -> str:
+def _notes(status: PinStatus) -> str:
     """Return the publisher's notes on the newest version, with its category and urgency."""
-    newest = outlook.decision.newest
+    newest = status.decision.newest
     if newest is None:
         return ""
     kind = "/".join(filter(None, (newest.category, newest.urgency)))
@@ -93,20 +92,20 @@ def _notes(outlook: PinStatus) -> str:
 
 def _raise_problems(found: Mapping[str, Sequence[PinStatus]]) -> None:
     bad = [
-        f"{name}: {outlook.subject.name} {outlook.subject.version}: "
-        + (outlook.decision.flaw or f"its review was due on {outlook.subject.review_by}")
+        f"{name}: {status.item.name} {status.item.version}: "
+        + (status.decision.flaw or f"its review was due on {status.item.review_by}")
         for name, each in found.items()
-        for outlook in each
-        if outlook.decision.flaw or outlook.is_overdue
+        for status in each
+        if status.decision.flaw or status.is_overdue
     ]
     if bad:
         raise ValidationFailed("\n".join(bad), hint="./inv bump IMAGE --only PIN moves it")
     unknown = sorted(
         {
-            f"{outlook.subject.name}: {outlook.answer.trouble.message}"
+            f"{status.item.name}: {status.answer.trouble.message}"
             for each in found.values()
-            for outlook in each
-            if outlook.is_unknown and outlook.answer.trouble
+            for status in each
+            if status.is_unknown and status.answer.trouble
         }
     )
     if unknown:

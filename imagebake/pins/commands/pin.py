@@ -14,9 +14,8 @@ from imagebake.kernel.errors import UsageError, ValidationFailed
 from imagebake.kernel.flags import IMAGE, JSON, Flag, Word
 from imagebake.lock.selection import find_spec
 from imagebake.pins.bump import named_version, require_known
-from imagebake.pins.outlooks import judge
-from imagebake.pins.pin_status import PinStatus
-from imagebake.pins.subjects import subject_of
+from imagebake.pins.pin_status import PinStatus, read_statuses
+from imagebake.pins.pinned_items import pinned_item
 from imagebake.pins.transaction import SpecOutcome, SpecTransaction, commit_transaction
 from imagebake.spec.catalogue.components import CATALOGUE, LINUX
 from imagebake.spec.edit import PinValue, add_entry, remove_entry
@@ -116,9 +115,9 @@ def _found(
     key, entry = _entry(spec, pin, given)
     kind = _kind(key, entry)
     asked = _read(kind, entry | {"version": _ANY[kind]})
-    (found,) = judge(
+    (found,) = read_statuses(
         context,
-        [subject_of(spec, asked, CATALOGUE.pinned(spec.gallery.is_windows).values())],
+        [pinned_item(spec, asked, CATALOGUE.pinned(spec.gallery.is_windows).values())],
         refresh=False,
     )
     require_known(spec.name, found)
@@ -201,7 +200,7 @@ def _newest(found: PinStatus) -> str:
     if found.decision.allowed:
         return found.decision.allowed.version
     raise ValidationFailed(
-        f"no version of {found.subject.name} is adopted: {found.why or 'there is none'}",
+        f"no version of {found.item.name} is adopted: {found.why or 'there is none'}",
         hint="--to VERSION names one all the same",
     )
 

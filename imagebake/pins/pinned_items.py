@@ -57,7 +57,7 @@ class PinnedItem:
     review_by: dt.date | None = None
 
 
-def subjects_of(spec: ImageSpec, known: Iterable[Component]) -> tuple[PinnedItem, ...]:
+def pinned_items(spec: ImageSpec, known: Iterable[Component]) -> tuple[PinnedItem, ...]:
     """Return the items of *spec*: its source, its pins and its extensions, in its order.
 
     *known* is the catalogue: the packages of each agent, and versions denied to everyone.
@@ -65,12 +65,12 @@ def subjects_of(spec: ImageSpec, known: Iterable[Component]) -> tuple[PinnedItem
     catalogue = tuple(known)
     return (
         *_image(spec),
-        *(subject_of(spec, pin, catalogue) for pin in spec.pins),
-        *(subject_of(spec, pin, catalogue) for pin in spec.extensions),
+        *(pinned_item(spec, pin, catalogue) for pin in spec.pins),
+        *(pinned_item(spec, pin, catalogue) for pin in spec.extensions),
     )
 
 
-def subject_of(
+def pinned_item(
     spec: ImageSpec,
     pin: AgentPin | PackagePin | FilePin | ModulePin | ExtensionPin,
     known: Iterable[Component],
@@ -122,7 +122,7 @@ def _package(
         if package in component.packages
         for denied in component.denied
     )
-    return _subject(
+    return _item(
         spec,
         pin,
         tuple(bad),
@@ -139,7 +139,7 @@ def _installed(
     spec: ImageSpec, pin: AgentPin | ModulePin, known: Mapping[str, Component]
 ) -> PinnedItem:
     agent = known.get(pin.name) if isinstance(pin, AgentPin) else None
-    return _subject(
+    return _item(
         spec,
         pin,
         agent.denied if agent else (),
@@ -156,7 +156,7 @@ def _extension(spec: ImageSpec, pin: ExtensionPin) -> PinnedItem:
     question = Question(
         origin=Origin.EXTENSIONS, names=(pin.publisher, pin.type), regions=_regions(spec)
     )
-    return _subject(
+    return _item(
         spec,
         pin,
         (),
@@ -185,7 +185,7 @@ def _file(spec: ImageSpec, pin: FilePin) -> PinnedItem:
     by_hand = "" if question else "it names no source"
     if question and not names_version(pin.file, pin.version):
         question, by_hand = None, "its address does not name its version"
-    return _subject(
+    return _item(
         spec,
         pin,
         (),
@@ -198,7 +198,7 @@ def _file(spec: ImageSpec, pin: FilePin) -> PinnedItem:
     )
 
 
-def _subject(
+def _item(
     spec: ImageSpec,
     pin: Stewardship,
     known_bad: tuple[DeniedVersions, ...],
@@ -228,10 +228,10 @@ def _regions(spec: ImageSpec) -> tuple[str, ...]:
     return tuple(region.name for region in spec.regions)
 
 
-def questions_of(subjects: Iterable[PinnedItem]) -> Iterator[Question]:
-    """Yield the questions of *subjects* without repetition."""
+def questions_of(items: Iterable[PinnedItem]) -> Iterator[Question]:
+    """Yield the questions of *items* without repetition."""
     seen: set[Question] = set()
-    for subject in subjects:
-        if subject.question and subject.question not in seen:
-            seen.add(subject.question)
-            yield subject.question
+    for item in items:
+        if item.question and item.question not in seen:
+            seen.add(item.question)
+            yield item.question
