@@ -201,7 +201,7 @@ def test_a_definition_that_is_another_is_refused_with_every_difference(machine: 
         machine.bake(a_plan("echo other", gallery=other))
 
     assert caught.value.message == (
-        "image definition 'demo' exists and is another:"
+        "image definition 'demo' already exists with different properties:"
         " hyperVGeneration is 'V2', the spec says 'V1';"
         " SecurityType is 'TrustedLaunchSupported', the spec says 'Standard'"
     )

@@ -141,5 +141,5 @@ def test_without_a_token_nothing_is_begun_and_the_reason_is_told(bakery: Bakery)
 
     message = cloud.time.live(act)
 
-    assert message.startswith("cannot sign in to Azure: no token could be had: ")
+    assert message.startswith("cannot sign in to Azure: could not get a token: ")
     assert not [path for _, path in bakery.network.seen if "subscriptions" in path]

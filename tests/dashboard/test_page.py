@@ -105,7 +105,7 @@ def test_bars_have_enough_contrast_to_their_track(bar: str, *, dark: bool) -> No
 def test_a_page_shows_its_age_and_its_missing_parts() -> None:
     text = HtmlPage(dashboard_page(out_of_reach())).text
 
-    assert "gallery: cannot read gallery 'imagebake': no token could be had" in text
+    assert "gallery: cannot read gallery 'imagebake': could not get a token" in text
     assert "; shown as of 2026-11-21 12:00, 24 h ago" in text
     assert "Gallery read 2026-11-21 12:00, 24 h ago" in text
     assert "unknown" in text

@@ -295,7 +295,7 @@ def nothing_yet() -> Dashboard:
 
 def out_of_reach() -> Dashboard:
     """Azure does not answer; what it said a day ago is shown."""
-    why = "cannot read gallery 'imagebake': no token could be had"
+    why = "cannot read gallery 'imagebake': could not get a token"
     return replace(
         a_dashboard(),
         seen=ago(days=1),

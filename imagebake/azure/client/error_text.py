@@ -52,7 +52,7 @@ def refusal(error: AzureError, doing: str) -> CloudError:
         return _answered(error, doing)
     if isinstance(error, NoToken):
         kind = OutcomeUnknown if error.passing else CloudError
-        message = f"cannot {doing}: no token could be had: {error.message}"
+        message = f"cannot {doing}: could not get a token: {error.message}"
         known = known_error("AuthenticationFailed", error.message)
         cause = known.cause if known else None
         return kind(message, code="AuthenticationFailed", cause=cause, hint=error.hint)
@@ -60,7 +60,7 @@ def refusal(error: AzureError, doing: str) -> CloudError:
         message = redact(_first_line(error))
         known = known_error("AuthenticationFailed", message)
         return CloudError(
-            f"cannot {doing}: no token could be had: {message}",
+            f"cannot {doing}: could not get a token: {message}",
             code="AuthenticationFailed",
             cause=known.cause if known else None,
             hint=known.hint if known else "log in: az login",

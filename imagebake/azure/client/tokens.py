@@ -113,8 +113,8 @@ class CachedCredential:
             token = self.source.fetch(*scopes, patient=False, **options)
         except NoToken as error:
             if kept.failure is None:
-                about = f"the token that is there is good for {left / 60:.0f} minutes more"
-                self.note(f"no new token could be had ({error.message}): {about}")
+                about = f"the current token is valid for {left / 60:.0f} more minutes"
+                self.note(f"could not get a new token ({error.message}): {about}")
             kept.failure = error
             token = kept.token
         if token.expires_on > kept.token.expires_on:

@@ -68,7 +68,7 @@ class Gallery:
             return
         if differences := _differences(body["properties"], there["properties"]):
             raise CloudError(
-                f"{doing} exists and is another: {'; '.join(differences)}",
+                f"{doing} already exists with different properties: {'; '.join(differences)}",
                 code="DefinitionDiffers",
                 hint="these never change: give the spec another gallery definition",
             )

@@ -138,7 +138,7 @@ class ImageTemplates:
             self.note(f"image template {name} is left from an earlier bake: deleting it")
             self.delete(name, cancel=False)
         raise CloudError(
-            f"image template {name!r} cannot be had: others keep changing it",
+            f"image template {name!r} could not be created: another client keeps changing it",
             code="Conflict",
             hint="is the same image baked elsewhere? try again when that is done",
         )

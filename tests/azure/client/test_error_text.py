@@ -63,7 +63,7 @@ def test_silence_is_told_apart_from_refusal() -> None:
 def test_who_has_no_token_is_told_to_log_in() -> None:
     error = refusal(ClientAuthenticationError("AADSTS50058: expired\nTrace"), "list")
 
-    assert error.message == "cannot list: no token could be had: AADSTS50058: expired"
+    assert error.message == "cannot list: could not get a token: AADSTS50058: expired"
     assert error.hint == "log in: az login"
 
 

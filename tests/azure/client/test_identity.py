@@ -198,7 +198,7 @@ def test_who_is_refused_is_not_asked_again_and_told_why(place: Place) -> None:
     assert struck.hits == 1
     assert type(error) is CloudError
     assert error.message == (
-        "cannot bake: no token could be had: Authentication failed:"
+        "cannot bake: could not get a token: Authentication failed:"
         " AADSTS7000215: Invalid client secret provided"
     )
     assert error.hint == (

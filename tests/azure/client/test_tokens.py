@@ -92,8 +92,8 @@ def test_a_good_token_outlives_the_token_service(time: Time) -> None:
     assert 2 <= len(briefly) <= 16, "nor is a service that is down asked for every request"
     assert not any(briefly), "nobody waits for a token as long as there is one"
     (note,) = notes
-    assert note.startswith("no new token could be had (it is down): the token that is there is")
-    assert note.endswith("good for 30 minutes more")
+    assert note.startswith("could not get a new token (it is down): the current token is valid")
+    assert note.endswith("for 30 more minutes")
 
 
 def test_when_the_service_is_back_everything_is_as_before(time: Time) -> None:

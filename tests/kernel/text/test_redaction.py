@@ -194,7 +194,7 @@ def test_what_is_cut_leaves_the_rest(text: str, shown: str) -> None:
     [
         "Bearer token authentication is not permitted",
         "AADSTS7000215: Invalid client secret provided",
-        "no token could be had: it is down",
+        "could not get a token: it is down",
         '{"code": "Conflict", "message": "it runs"}',
         "see https://aka.test/a/b.",
     ],
