@@ -67,7 +67,9 @@ def _figures(records: BeatRecords, kept: Path) -> None:
         figures = region_statistics(beats, now=NOW, objectives={IMAGE: 30})
         found = find_incidents(judge_beats(beats), {IMAGE: 2})
         _row("figures by region", _timed(lambda: region_statistics(beats, now=NOW, objectives={})))
-        _row("verdicts and incidents", _timed(lambda: find_incidents(judge_beats(beats), {IMAGE: 2})))
+        _row(
+            "verdicts and incidents", _timed(lambda: find_incidents(judge_beats(beats), {IMAGE: 2}))
+        )
         _row("half days for the page", _timed(lambda: time_buckets(beats, now=NOW)))
     whole = records.load()
     _row("last word by ring and version", _timed(lambda: ring_health(whole)))

@@ -31,7 +31,9 @@ def main() -> None:
     print(f"then {STORM.capacity} a second. After the first second:\n")
     print("| retries of | requests | peak/s | mean/s | peak/mean | last served (s) |")
     print("|---|--:|--:|--:|--:|--:|")
-    record = simulate_token_storm(STORM, seed=1, now=lambda: dt.datetime.now(dt.UTC), progress=Tape())
+    record = simulate_token_storm(
+        STORM, seed=1, now=lambda: dt.datetime.now(dt.UTC), progress=Tape()
+    )
     for kind in KINDS:
         wave = record.wave(kind)
         later = {second: count for second, count in wave.arrivals.items() if second > STORM.spread}

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.measure import Contest, command, report
-from imagebake.build.workspace_bake import bake_from_plan, bake_image
 from imagebake.build.plan import plan_plain
+from imagebake.build.workspace_bake import bake_from_plan, bake_image
 from imagebake.kernel import context
 from imagebake.kernel.host import system_packages
 from imagebake.lab.boot.scenario import FirstBoot, Scenario, StartMethod

@@ -66,7 +66,9 @@ def main() -> None:
             report([_contest(storage, shipment, *place) for place in places], runs=3)
 
 
-def _contest(storage: Azurite, shipment: UploadPlan, place: str, url: str, target: float) -> Contest:
+def _contest(
+    storage: Azurite, shipment: UploadPlan, place: str, url: str, target: float
+) -> Contest:
     return Contest(
         f"{SMALL} small and {LARGE} large files, {place}",
         lambda: _ours(storage, url, shipment),

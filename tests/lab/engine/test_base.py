@@ -85,7 +85,7 @@ def test_root_can_build_here(tmp_path: Path) -> None:
 @pytest.mark.root
 def test_a_root_without_rights_is_told_so(project: Path, tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from imagebake.engine.probe import probe;"
+        "import sys; from pathlib import Path; from imagebake.lab.engine.probe import probe;"
         "print(probe(Path(sys.argv[1])))"
     )
 
@@ -103,4 +103,4 @@ def test_a_root_without_rights_is_told_so(project: Path, tmp_path: Path) -> None
 
     assert "mode='root'" in output
     assert "this machine refused a sandbox: unshare: Operation not permitted" in output
-    assert "mend='run the container with --privileged" in output
+    assert "fix='run the container with --privileged" in output
