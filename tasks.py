@@ -2,7 +2,8 @@
 
 from imagebake.cli.registry import collect
 
-# fmt: off - a table has a line a task
+# A table has a line a task.
+# fmt: off
 namespace = collect([
     ("bake", "imagebake.build.commands.bake:bake", "Bake an image version from a spec and its lock, and prove its first boot offline."),
     ("due", "imagebake.rollout.commands.due:due", "Say what should be baked now, and why; in a workflow, tell the steps that follow."),

@@ -34,7 +34,7 @@ def prepare(rollout: Rollout, act: str) -> None:
         ("rotate", "Make demo@1.0.1 current in ring broad"),
         ("rotate", "Move 2 scale sets"),
         ("rotate", "broad-2: on"),
-        ("rollback", "Hide demo@1.0.1"),
+        ("rollback", "Exclude demo@1.0.1"),
         ("rollback", "Move scale set canary"),
     ],
 )

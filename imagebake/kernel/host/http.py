@@ -60,6 +60,10 @@ def display_url(url: str) -> str:
     )
 
 
+class _PrivateAddressError(Exception):
+    """A server's address is not public."""
+
+
 class _PublicConnection(HTTPSConnection):
     """An HTTPS connection that is opened to public addresses only."""
 
@@ -188,6 +192,10 @@ def _as_dropped(url: str, timeout: float) -> Iterator[None]:
         yield
     except urllib3.exceptions.LocationValueError as error:
         raise ArtifactError(f"{display_url(url)!r} is not an address") from error
+    except _PrivateAddressError as error:
+        raise ArtifactError(
+            f"{display_url(url)}: {error}", hint="a file pin names a public server"
+        ) from error
     except (urllib3.exceptions.HTTPError, OSError, http.client.HTTPException) as error:
         raise _connection_error(url, _cause(error), timeout) from error
 
@@ -234,10 +242,7 @@ def _require_public(host: str, text: str) -> None:
     address = ipaddress.ip_address(text.partition("%")[0])
     mapped = getattr(address, "ipv4_mapped", None) or address
     if not mapped.is_global or mapped == _WIRE_SERVER:
-        raise ArtifactError(
-            f"{host} is at {address}, which is not a public address",
-            hint="a file pin names a public server",
-        )
+        raise _PrivateAddressError(f"{host} is at {address}, which is not a public address")
 
 
 def _require_content(url: str, response: urllib3.BaseHTTPResponse, offset: int) -> None:
