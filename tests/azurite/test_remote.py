@@ -130,7 +130,7 @@ def test_a_mirror_that_is_not_there_is_named_with_the_way_to_make_it(
         with pytest.raises(CloudError, match="ContainerNotFound") as refused:
             push(stock(), container)
 
-    assert refused.value.hint == "make it, private: ./inv bootstrap --apply"
+    assert refused.value.hint == "create it, private: ./inv bootstrap --apply"
 
 
 def test_two_pushes_at_once_agree(connect: Connect, stock: Fill) -> None:

@@ -247,9 +247,14 @@ def _partial(target: Path) -> Iterator[BinaryIO | None]:
             raise storage_error(target, error) from error
         with file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            if _is_still(path, file):
+            if not _is_still(path, file):
+                continue
+            if not target.exists():
                 yield file
                 return
+            # Another process published the target between our look and our lock, so the partial
+            # file is a new one without a purpose.
+            path.unlink(missing_ok=True)
     yield None
 
 
