@@ -144,10 +144,9 @@ def _write(
     except OSError as error:
         raise UsageError(f"--out {str(folder)!r} cannot be made: {error.strerror}") from error
     lines = [
-        "In this order, by somebody who may give roles (Owner, or User Access",
-        "Administrator",
+        "Deploy these in this order. It takes an account that may assign roles (Owner, or User",
+        f"Access Administrator with Contributor) in subscription {it.subscription}:",
     ]
-    lines[-1] += f" with Contributor) in subscription {it.subscription}:"
     for number, deployment in enumerate(deployments, 1):
         stem = f"{number}-{deployment.name}"
         write_atomically(folder / f"{stem}.json", canonical_json(deployment.template))

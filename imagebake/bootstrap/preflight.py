@@ -87,8 +87,8 @@ def _done(
     except CloudError as error:
         complaint = PreflightFinding(
             check="unread",
-            what=f"nobody knows about {name}: {error.message}",
-            why="what cannot be read cannot be vouched for",
+            what=f"cannot check {name}: {error.message}",
+            why="a check that cannot be read may hide a problem",
             command=error.hint or "ask for a role that reads it, such as Reader",
             sure=False,
         )

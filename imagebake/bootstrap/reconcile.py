@@ -262,7 +262,7 @@ def _change(wanted: DesiredResource, found: Mapping[str, dict[str, Any] | None])
     body = _referred(wanted.body, found)
     drifted = tuple(find_drift(body, there))
     what, why = ChangeKind.CHANGE if drifted else ChangeKind.KEEP, ""
-    # Removing a rule that somebody added could cut a connection, so a person decides.
+    # Removing a rule that an operator added could cut a connection, so a person decides.
     if extra := [difference for difference in drifted if difference.extra]:
         what, why = ChangeKind.REFUSE, f"{extra[0]}: it opens access; remove it first"
     elif wanted.kind == _ASSIGNMENT and drifted:

@@ -14,7 +14,6 @@ from imagebake.emulator.store import Resource
 
 PAGE = 50
 """Resources per page of a list."""
-_GROUPS = "microsoft.resources/resourcegroups"
 
 
 def present(resource: Resource, call: Call) -> dict[str, Any]:

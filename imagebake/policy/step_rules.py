@@ -85,7 +85,7 @@ def unplugged_steps_do_not_download(facts: SpecFacts) -> Iterator[Breach]:
 @rule(
     "P123",
     "Nothing is piped from the network into a shell",
-    why="whoever controls that address, or the way to it, runs as root in every machine",
+    why="anyone who controls that address, or the way to it, runs as root in every machine",
     source="security rules: artifacts are verified by digest before they are used",
     fix="pin the script as 'file' with its sha256, and run that",
 )

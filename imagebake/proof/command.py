@@ -59,7 +59,7 @@ def page(subject: str, kept: LedgerRecord) -> str:
     counted = f"{boots} first boot{'' if boots == 1 else 's'} of {subject}, {kept.at}"
     packets = ", ".join(f"{name} {count}" for name, count in sorted(kept.packets().items()))
     parts = [format_table(COLUMNS, _rows(own)), ""] if own else []
-    parts += [f"{counted}: {'asked for what is above' if own else 'asked nobody for anything'}"]
+    parts += [f"{counted}: {'asked for what is above' if own else 'asked for nothing'}"]
     parts += [f"packets, counted by the kernel: {packets}"] if packets else []
     control = list(kept.entries(control=True))
     if control:

@@ -125,7 +125,7 @@ def main() -> None:
     threading.Thread(target=_end_with_input, daemon=True).start()
     sys.stdout.buffer.write(_RESULT.dump_json(run_task(task)))
     sys.stdout.buffer.flush()
-    os._exit(0)  # nobody waits for the thread that waits
+    os._exit(0)  # the waiting thread is not joined
 
 
 def _end_with_input() -> None:

@@ -219,7 +219,7 @@ def require_passed(reports: Sequence[ValidationReport]) -> None:
 
 
 def _texts(spec: ImageSpec) -> Iterator[tuple[str, bytes]]:
-    """Yield the texts of a spec that anybody with read access to Azure can read, by name."""
+    """Yield the texts of a spec that every reader in Azure can see, by name."""
     for step in (*spec.customizers, *spec.validators):
         lines = step.inline if isinstance(step, InlineCustomizer | InlineValidator) else ()
         yield step.name, "\n".join(lines or (json.dumps(step.to_json()),)).encode()

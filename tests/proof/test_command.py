@@ -39,7 +39,7 @@ def test_a_silent_image_is_told_of_in_a_line_and_counted() -> None:
     kept = LedgerRecord(at="now", boots=(("boot", False, Ledger(counters={"dhcp": 2, "dns": 0})),))
 
     assert page("demo@1.0.0", kept) == (
-        "1 first boot of demo@1.0.0, now: asked nobody for anything\n"
+        "1 first boot of demo@1.0.0, now: asked for nothing\n"
         "packets, counted by the kernel: dhcp 2, dns 0"
     )
 
@@ -61,6 +61,6 @@ def test_what_only_the_control_asked_is_told_apart() -> None:
     told = page("demo@1.0.0", LedgerRecord(at="now", boots=boots))
 
     own, _, control = told.partition("The negative control asked for this, as it must:")
-    assert "asked nobody for anything" in own
+    assert "asked for nothing" in own
     assert "packages.example" not in own
     assert "packages.example" in control

@@ -95,7 +95,7 @@ VERSION_STAND_IN = "YYYY.MMDD.N"
 
 
 def expected_delivery(context: Context, plan: BakePlan) -> Delivery:
-    """Where a bake of *plan* would go, with stand-ins for what only a bake knows."""
+    """Return the destination of a bake of *plan*, with placeholders for values set by the bake."""
     settings, spec = context.settings, plan.spec
     group, gallery = group_id(settings), gallery_id(settings)
     identities = f"{group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"

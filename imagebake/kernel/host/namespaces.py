@@ -110,7 +110,7 @@ def stream(sandbox: Sandbox) -> Iterator[BinaryIO]:
 
 
 def sizes(paths: Sequence[Path]) -> dict[Path, int]:
-    """Return the disk usage of each tree in bytes, whoever owns its files."""
+    """Return the disk usage of each tree in bytes, also of files that other users own."""
     if not paths:
         return {}
     command = ("du", "-s", "-B1", "-0", "--", *map(str, paths))
@@ -120,7 +120,7 @@ def sizes(paths: Sequence[Path]) -> dict[Path, int]:
 
 
 def remove(path: Path) -> None:
-    """Remove a tree that a sandbox wrote, whoever owns its files; a missing tree is ignored."""
+    """Remove a tree that a sandbox wrote, whatever user owns its files; it may be missing."""
     with contextlib.suppress(PermissionError, FileNotFoundError):
         shutil.rmtree(path)
     if os.path.lexists(path):

@@ -56,7 +56,7 @@ def add(
     ] = "",
     owner: Annotated[str, Flag("who answers for it (default: the spec's owner)")] = "",
     reason: Annotated[str, Flag("why the image has it")] = "",
-    review_by: Annotated[str, Flag("the day by which somebody looks at it again")] = "",
+    review_by: Annotated[str, Flag("the day by which the pin is reviewed again")] = "",
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """Pin *pin* in the spec of *image*, at *to* or at the newest version that it allows.

@@ -23,7 +23,7 @@ def rollback(
     reason: Annotated[str, Flag("what is wrong with the version; it is recorded")] = "",
     plan: Annotated[bool, Flag("only show what would be done, and why")] = False,
     take_over: Annotated[
-        bool, Flag("take the claim of whoever is at the image away instead of waiting")
+        bool, Flag("take over another run's claim of the image instead of waiting for it")
     ] = False,
     override: Annotated[
         str, Flag("why images made from the bad version stay where they are; it is recorded")

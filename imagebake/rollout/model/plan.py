@@ -49,9 +49,6 @@ class PendingAction:
         }
 
 
-_SHORT = 12
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRate:
     """ARM calls per minute, by kind: the token buckets of one subscription."""
